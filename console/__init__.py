@@ -1,0 +1,1 @@
+"""Shows: command line, report pages, Excel in and out."""

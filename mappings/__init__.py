@@ -1,0 +1,1 @@
+"""Translates vendors' records into one customer model: pure functions on Polars frames."""

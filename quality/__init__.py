@@ -1,0 +1,1 @@
+"""Judges: contracts, checks, objectives, debts and the data of the health report."""

@@ -1,0 +1,1 @@
+"""Remembers: landing files and the one database."""

@@ -1,0 +1,1 @@
+"""Runs the flow: extract, load, resolve, score, write back, retry."""
