@@ -34,7 +34,12 @@ def prepare(engine: Engine) -> None:
             guard_audit(connection)
             command.stamp(_config(connection), "head")
         else:
-            command.upgrade(_config(connection), "head")
+            upgrade(connection)
+
+
+def upgrade(connection: Connection) -> None:
+    """Runs the revisions that the database has not seen, on this connection."""
+    command.upgrade(_config(connection), "head")
 
 
 def guard_audit(connection: Connection) -> None:
