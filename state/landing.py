@@ -61,11 +61,15 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Seal(msgspec.Struct, frozen=True):
-    """What makes a group of files one durable step: its number, its files, the tap's state after them."""
+    """What makes a group of files one durable step: its number, its files, the tap's state after them.
+
+    `bookmark` is the name the state is kept under: the connector's, or that of one window of a backfill.
+    """
 
     seal_no: int
     siblings: list[str]
     state: dict[str, Any] | None
+    bookmark: str
 
 
 class Sidecar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,6 +106,7 @@ class SealedGroup:
     seal_no: int
     files: tuple[Sidecar, ...]
     state: Mapping[str, Any] | None
+    bookmark: str
     sealed_at: int
 
 
@@ -160,8 +165,10 @@ class Lander:
         now: Callable[[], int],
         on_seal: Callable[[SealedGroup], None],
         backfill: bool = False,
+        bookmark: str | None = None,
     ) -> None:
         self._root = root
+        self._bookmark = bookmark or connector
         self._connector = _checked_name(connector)
         self._fence = fence
         self._run_id = run_id
@@ -198,6 +205,10 @@ class Lander:
         """Lands one record given as Python values."""
         line = lines.line_of_record(record, extracted_at)
         self._write(stream, line, 1, int(line.startswith(lines.REJECTED_START)), extracted_at)
+
+    def rejected(self, stream: str, code: str, raw: bytes, extracted_at: int) -> None:
+        """Lands bytes that the connector itself found to be no record, with the code of its reason."""
+        self._write(stream, lines.rejected_line(code, raw, extracted_at), 1, 1, extracted_at)
 
     def state(self, value: Mapping[str, Any]) -> None:
         """Takes the tap's state after everything landed so far; seals, or waits for a neighbour."""
@@ -299,14 +310,17 @@ class Lander:
         sidecars: list[Sidecar] = []
         for position, file in enumerate(files):
             last = position == len(files) - 1
-            seal = Seal(self._seal_no, siblings, dict(self._state) if self._state is not None else None)
+            state = dict(self._state) if self._state is not None else None
+            seal = Seal(self._seal_no, siblings, state, self._bookmark)
             sidecar = self._sidecar(file, siblings[position], sealed_at, seal if last else None)
             if last:
                 seam("landing.before-seal")
             write_durably(sidecar_path(file.path), msgspec.json.encode(sidecar))
             sidecars.append(sidecar)
         seam("landing.sealed")
-        return SealedGroup(self._connector, self._fence, self._seal_no, tuple(sidecars), self._state, sealed_at)
+        return SealedGroup(
+            self._connector, self._fence, self._seal_no, tuple(sidecars), self._state, self._bookmark, sealed_at
+        )
 
     def _sidecar(self, file: _OpenFile, path: str, sealed_at: int, seal: Seal | None) -> Sidecar:
         return Sidecar(
@@ -412,6 +426,7 @@ def sealed_groups(root: Path, connector: str, *, from_fence: int = 0) -> Iterato
                     sidecar.seal.seal_no,
                     files,
                     sidecar.seal.state,
+                    sidecar.seal.bookmark,
                     sidecar.sealed_at,
                 )
             )

@@ -57,7 +57,7 @@ def register(store: Store, group: SealedGroup, lease: Lease | None, now: int) ->
             ],
         )
         if group.state is not None:
-            save_bookmark(tx, group.connector, group.state, group.fence, group.seal_no, now)
+            save_bookmark(tx, group.bookmark, group.state, group.fence, group.seal_no, now)
         seam("register.before-commit")
     seam("register.committed")
 
@@ -66,17 +66,17 @@ def save_bookmark(tx: Connection, connector: str, state: Mapping[str, Any], fenc
     """Keeps the tap's state unless the database has one of a later seal; states are never compared."""
     execute(
         tx,
-        "INSERT INTO bookmark (connector, state, fence, seal_no, saved_at) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (connector) DO UPDATE SET state = excluded.state, fence = excluded.fence, "
+        "INSERT INTO bookmark (name, state, fence, seal_no, saved_at) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET state = excluded.state, fence = excluded.fence, "
         "seal_no = excluded.seal_no, saved_at = excluded.saved_at "
         "WHERE (excluded.fence, excluded.seal_no) > (bookmark.fence, bookmark.seal_no)",
-        (connector, json.dumps(state, ensure_ascii=False, sort_keys=True), fence, seal_no, now),
+        (name, json.dumps(state, ensure_ascii=False, sort_keys=True), fence, seal_no, now),
     )
 
 
-def read_bookmark(tx: Connection, connector: str) -> dict[str, Any]:
-    """The tap's state to start from; empty for a connector that never ran."""
-    row = execute(tx, "SELECT state FROM bookmark WHERE connector = ?", (connector,)).first()
+def read_bookmark(tx: Connection, name: str) -> dict[str, Any]:
+    """The tap's state to start from; empty for a connector, or a window of it, that never ran."""
+    row = execute(tx, "SELECT state FROM bookmark WHERE name = ?", (name,)).first()
     return json.loads(row[0]) if row else {}
 
 

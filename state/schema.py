@@ -180,7 +180,7 @@ lease = Table(
 bookmark = Table(
     "bookmark",
     metadata,
-    Column("connector", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
     Column("state", Text, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("seal_no", BigInteger, nullable=False),
@@ -323,25 +323,6 @@ call_meter = Table(
     PrimaryKeyConstraint("connector", "endpoint", "minute", "level", "outcome"),
 )
 """Calls by minute; level is attempt (each try) or call (the final result)."""
-
-quota_use = Table(
-    "quota_use",
-    metadata,
-    Column("holder", Text, nullable=False),
-    Column("period", Text, nullable=False),
-    Column("used", BigInteger, nullable=False),
-    PrimaryKeyConstraint("holder", "period"),
-)
-
-token = Table(
-    "token",
-    metadata,
-    Column("holder", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("value_enc", LargeBinary, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    PrimaryKeyConstraint("holder", "kind"),
-)
 
 # --- scores and write-back -----------------------------------------------------------------------------
 

@@ -10,9 +10,13 @@ from state.store import Store, StoreUnavailable
 
 
 def test_a_transaction_stands_or_falls_as_a_whole(store):
-    with pytest.raises(RuntimeError), store.transaction() as tx:
-        execute(tx, "INSERT INTO setting (name, value) VALUES (?, ?)", ("a", "1"))
-        raise RuntimeError
+    def half_done():
+        with store.transaction() as tx:
+            execute(tx, "INSERT INTO setting (name, value) VALUES (?, ?)", ("a", "1"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half_done()
     with store.reading() as tx:
         assert execute(tx, "SELECT count(*) FROM setting").scalar_one() == 0
 
