@@ -62,7 +62,7 @@ def register(store: Store, group: SealedGroup, lease: Lease | None, now: int) ->
     seam("register.committed")
 
 
-def save_bookmark(tx: Connection, connector: str, state: Mapping[str, Any], fence: int, seal_no: int, now: int) -> None:
+def save_bookmark(tx: Connection, name: str, state: Mapping[str, Any], fence: int, seal_no: int, now: int) -> None:
     """Keeps the tap's state unless the database has one of a later seal; states are never compared."""
     execute(
         tx,
