@@ -348,10 +348,15 @@ score_definition = Table(
     Column("version", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("definition", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("reviewed_by", Text),
+    Column("reviewed_at", BigInteger),
     Column("published_by", Text),
     Column("published_at", BigInteger),
     PrimaryKeyConstraint("name", "version"),
 )
+"""status: draft, reviewed, published, retired (a newer version is published)."""
 
 outbox = Table(
     "outbox",
@@ -360,9 +365,12 @@ outbox = Table(
     Column("source_id", Text, nullable=False),
     Column("field", Text, nullable=False),
     Column("value", Text),
+    # What the target held when it was last read back, at confirmed_at; what we sent last, at sent_at.
     Column("confirmed_value", Text),
+    Column("sent_value", Text),
     Column("status", Text, nullable=False),
     Column("attempts", BigInteger, nullable=False, server_default=text("0")),
+    Column("snoozes", BigInteger, nullable=False, server_default=text("0")),
     Column("desired_at", BigInteger, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("next_at", BigInteger, nullable=False, server_default=text("0")),
@@ -371,7 +379,12 @@ outbox = Table(
     Column("plan", Text),
     Column("code", Text),
     Column("receipt", Text),
+    # The newest order behind the value; cause_at is empty where the change came from no new order.
     Column("cause_at", BigInteger),
+    Column("cause_connector", Text),
+    Column("cause_id", Text),
+    Column("cause_committed_at", BigInteger),
+    Column("cause_backfill", Integer),
     PrimaryKeyConstraint("target", "source_id", "field"),
     sqlite_with_rowid=False,
 )
@@ -390,6 +403,45 @@ write_plan = Table(
     Column("approved_at", BigInteger),
     Column("applied_at", BigInteger),
 )
+
+write_plan_item = Table(
+    "write_plan_item",
+    metadata,
+    Column("digest", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("old", Text),
+    Column("new", Text),
+    PrimaryKeyConstraint("digest", "source_id", "field"),
+    sqlite_with_rowid=False,
+)
+"""Exactly the changes of a plan; kept until the plan is applied or forgotten."""
+
+write_guard = Table(
+    "write_guard",
+    metadata,
+    Column("target", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("tier", Text),
+    PrimaryKeyConstraint("target", "day", "source_id"),
+    sqlite_with_rowid=False,
+)
+"""Whom the scheduled writes of a Shanghai day have changed, and the tier each of them has left."""
+
+waiting_decision = Table(
+    "waiting_decision",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    Column("zh", Text, nullable=False),
+    Column("en", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "object"),
+)
+"""What waits for a person, told in words; the row goes when it is decided, the audit stays."""
 
 write_receipt = Table(
     "write_receipt",
