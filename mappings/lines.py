@@ -26,11 +26,8 @@ from uuid import UUID
 
 import msgspec
 
-NOT_AN_OBJECT = "not-an-object"
-BROKEN = "broken-json"
-TRUNCATED = "truncated"
-NOT_UTF8 = "not-utf8"
-TOO_DEEP = "too-deep"
+from mappings import exactjson
+from mappings.exactjson import BROKEN, NOT_AN_OBJECT, NOT_UTF8, TOO_DEEP, TRUNCATED
 
 REJECTED_START = b'{"_rejected":"'
 """How a rejected line starts, and no other line."""
@@ -39,7 +36,6 @@ _BOM = b"\xef\xbb\xbf"
 _PIECE = 500
 """Records joined at once: about what stays in the processor's cache."""
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
-_ENCODE = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
@@ -107,12 +103,15 @@ def line_of_record(record: Mapping[Any, Any], extracted_at: int) -> bytes:
     and the first of equal ones wins. A value of a type that JSON does not know becomes `str(value)`.
     """
     try:
-        body = _ENCODE(record if type(record) is dict else dict(record))
-        if b"null" in body and not _NOT_FLOAT.issuperset(map(type, record.values())):
-            if any(map(_hides_null, record.values())):
-                body = _ENCODE(_plain(record))
+        body = exactjson.encode(record if type(record) is dict else dict(record))
+        if (
+            b"null" in body
+            and not _NOT_FLOAT.issuperset(map(type, record.values()))
+            and any(map(_hides_null, record.values()))
+        ):
+            body = exactjson.encode(_plain(record))
     except (TypeError, UnicodeEncodeError):
-        body = _ENCODE(_whole(_plain(record))[0])
+        body = exactjson.encode(exactjson.whole(_plain(record))[0])
     except RecursionError:
         return _rejected(TOO_DEEP, repr(type(record)).encode(), extracted_at)
     return _splice(body, _prefix(extracted_at))
@@ -193,68 +192,17 @@ def _repaired(record: bytes, extracted_at: int, prefix: bytes) -> tuple[bytes, C
     """The line of a record that is UTF-8 but not JSON as it stands."""
     text = record.removeprefix(_BOM).decode()
     try:
-        value = _TOLERANT.decode(text)
+        value = exactjson.decode(text)
         if not isinstance(value, dict):
             return _rejected(NOT_AN_OBJECT, record, extracted_at), Counts(records=1, rejected=1)
-        value, surrogates = _whole(value)
-        line = _splice(_ENCODE(value), prefix)
+        value, surrogates = exactjson.whole(value)
+        line = _splice(exactjson.encode(value), prefix)
     except JSONDecodeError as error:
-        code = TRUNCATED if _is_cut_off(error) else BROKEN
+        code = TRUNCATED if exactjson.is_cut_off(error) else BROKEN
         return _rejected(code, record, extracted_at), Counts(records=1, rejected=1)
     except RecursionError:
         return _rejected(TOO_DEEP, record, extracted_at), Counts(records=1, rejected=1)
     return line, Counts(records=1, repaired=1, surrogates=surrogates)
-
-
-def _is_cut_off(error: JSONDecodeError) -> bool:
-    """Whether the text ends where more was expected, as a file does that was cut off."""
-    return error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
-
-
-def _first_wins(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The members as a dict in which the first of equal names stays (dict() would keep the last)."""
-    record = dict(members)
-    if len(record) < len(members):
-        record.update(reversed(members))
-    return record
-
-
-def _number(token: str) -> msgspec.Raw:
-    return msgspec.Raw(token)
-
-
-_TOLERANT = json.JSONDecoder(
-    strict=False,  # control characters inside strings
-    parse_int=_number,
-    parse_float=_number,
-    parse_constant=str,  # NaN, Infinity, -Infinity
-    object_pairs_hook=_first_wins,
-)
-
-
-def _whole(value: Any) -> tuple[Any, int]:
-    """`value` with each lone surrogate replaced by U+FFFD, and how many there were."""
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            # A pair that reached us as two halves is one character: only what stays alone is lost.
-            text = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-            return text, text.count("\ufffd") - value.count("\ufffd")
-        return value, 0
-    if isinstance(value, dict):
-        found = 0
-        members = []
-        for name, member in value.items():
-            whole_name, in_name = _whole(name)
-            whole_member, in_member = _whole(member)
-            members.append((whole_name, whole_member))
-            found += in_name + in_member
-        return _first_wins(members), found
-    if isinstance(value, (list, tuple)):
-        items = [_whole(item) for item in value]
-        return [item for item, _ in items], sum(count for _, count in items)
-    return value, 0
 
 
 _PLAIN = {str, int, float, bool, type(None), Decimal, datetime, date, time, timedelta, UUID, bytes}
@@ -275,7 +223,7 @@ def _plain(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     if isinstance(value, Mapping):
-        return _first_wins([(_name(name), _plain(member)) for name, member in value.items()])
+        return exactjson.first_wins([(_name(name), _plain(member)) for name, member in value.items()])
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     if isinstance(value, (bytearray, memoryview)):
