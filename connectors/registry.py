@@ -15,11 +15,12 @@ from datetime import datetime
 from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.ports import Ports, Sink
 from connectors.problems import ConnectorError, Problem, Text
-from connectors.settings import Setting, Settings
+from connectors.settings import Lookup, Setting, Settings, read_settings
 
 if TYPE_CHECKING:
     from connectors.tap import HubTap
@@ -62,6 +63,7 @@ MakeTap = Callable[[Settings, Mapping[str, Any], Ports, Sink, "Window | None"], 
 MakeWriter = Callable[[Settings, Ports], "Writer"]
 ListStreams = Callable[["Settings | None"], Sequence[Stream]]
 DecodePush = Callable[..., Any]
+MoreChecks = Callable[[Settings, str], Sequence[Problem]]
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Connector:
     package: str
     settings: tuple[Setting, ...]
     list_streams: ListStreams
+    more_checks: MoreChecks | None = None
+    """What the description of the settings cannot say, such as "either table or query"."""
     make_tap: MakeTap | None = None
     make_writer: MakeWriter | None = None
     decode_push: DecodePush | None = None
@@ -92,6 +96,21 @@ class Connector:
     @property
     def write_back(self) -> bool:
         return self.make_writer is not None
+
+    def read_settings(
+        self,
+        raw: Mapping[str, Any] | None,
+        lookup: Lookup,
+        *,
+        path: str = "settings",
+        folder: Path = Path(),
+    ) -> Settings:
+        """The user's settings, checked and resolved; ConnectorError with everything that is wrong with them."""
+        settings = read_settings(self.settings, raw, lookup, path=path, folder=folder)
+        problems = self.more_checks(settings, path) if self.more_checks else ()
+        if problems:
+            raise ConnectorError(*problems)
+        return settings
 
     def streams(self, settings: Settings | None = None) -> tuple[Stream, ...]:
         """The streams that can be pulled; with settings also those the settings name."""

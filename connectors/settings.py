@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -68,8 +68,10 @@ class Setting:
 class Settings(Mapping[str, Any]):
     """Checked values, references resolved, defaults filled in. Shows the names of its values only."""
 
-    def __init__(self, checked: Mapping[str, Any]) -> None:
+    def __init__(self, checked: Mapping[str, Any], folder: Path = Path()) -> None:
         self._checked = checked
+        self.folder = folder
+        """The folder of the user's file: relative paths in it start here."""
 
     def __getitem__(self, key: str) -> Any:
         return self._checked[key]
@@ -94,6 +96,7 @@ def read_settings(
     lookup: Lookup,
     *,
     path: str = "settings",
+    folder: Path = Path(),
     secrets: Secrets = SECRETS,
 ) -> Settings:
     """The user's settings, checked; raises one ConnectorError with every Problem.
@@ -104,7 +107,7 @@ def read_settings(
     values = reader.group(settings, raw if raw is not None else {}, path)
     if reader.problems:
         raise ConnectorError(*reader.problems)
-    return Settings(values)
+    return Settings(values, folder)
 
 
 def json_schema(settings: Sequence[Setting]) -> dict[str, Any]:
@@ -320,7 +323,7 @@ def _url(raw: object) -> str | None:
 
 
 def _path(raw: object) -> str | None:
-    return str(PurePosixPath(raw)) if isinstance(raw, str) and raw else None
+    return raw if isinstance(raw, str) and raw else None
 
 
 def _time_zone(raw: object) -> str | None:
