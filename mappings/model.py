@@ -39,8 +39,9 @@ class Field:
     """One column: its name in code, its name on pages, its type.
 
     `choices` closes the set of values of a CHOICE. `personal` marks what must be masked wherever it is
-    shown. `hub` columns are filled by the hub itself and cannot be mapped from a source. `required`
-    columns may never be empty: a row without one goes to quarantine.
+    shown. `hub` columns are filled by the hub itself and cannot be mapped from a source; `derived` ones
+    neither, but they are made from what the source sent and so are part of the content. `required` columns
+    may never be empty: a row without one goes to quarantine.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Field:
     choices: tuple[str, ...] = ()
     personal: bool = False
     hub: bool = False
+    derived: bool = False
     required: bool = False
     references: str | None = None
     """Entity whose source_id this column holds, in the same connector."""
@@ -69,7 +71,7 @@ class Entity:
 
     def mapped(self) -> tuple[Field, ...]:
         """The columns a field map can fill: source_id, the source's two times, and the entity's own."""
-        return tuple(f for f in (*KEY_FIELDS, *self.fields) if not f.hub)
+        return tuple(f for f in (*KEY_FIELDS, *self.fields) if not (f.hub or f.derived))
 
     def content(self) -> tuple[Field, ...]:
         """The columns whose values make the content hash, in table order."""
@@ -133,6 +135,8 @@ CUSTOMER_RECORD = Entity(
         Field("last_active_at", "最近活跃时间", Type.TIME),
         Field("consent_marketing", "营销授权", Type.FLAG),
         Field("opted_out_at", "退订时间", Type.TIME),
+        # A digest over the record's identifiers, so that a new phone number is a new content.
+        Field("identifier_set", "标识摘要", derived=True),
     ),
     "A customer as one system knows them. Records never merge; a customer is a set of records.",
 )

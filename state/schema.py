@@ -116,6 +116,13 @@ identifier = Table(
 Index(None, identifier.c.digest, identifier.c.kind, identifier.c.scope)
 Index(None, identifier.c.record_no)
 
+resolve_queue = Table(
+    "resolve_queue",
+    metadata,
+    Column("record_no", BigInteger, primary_key=True, autoincrement=False),
+)
+"""Records whose identifiers changed since the last resolution; filled by the load that changed them."""
+
 sku_link = Table(
     "sku_link",
     metadata,

@@ -46,7 +46,8 @@ class Rows:
 class Applied:
     """What became of the rows: how many keys were new, changed, seen (same content), stale (older).
 
-    `moved` holds source_id, source_updated_at, extracted_at of new and changed rows, with `new` true or false.
+    `rows` are the new and changed ones as they stand in the table now; `known` are the keys that were there
+    before, whatever became of them.
     """
 
     entity: str
@@ -54,12 +55,8 @@ class Applied:
     changed: int
     seen: int
     stale: int
-    moved: pl.DataFrame
-
-    @property
-    def touched(self) -> pl.Series:
-        """source_id of every new or changed row."""
-        return self.moved["source_id"]
+    rows: pl.DataFrame
+    known: pl.Series
 
 
 def apply(tx: Connection, connector: str, rows: Rows) -> Applied:
@@ -90,7 +87,8 @@ def apply(tx: Connection, connector: str, rows: Rows) -> Applied:
         counts.get("changed", 0),
         counts.get("seen", 0) + counts.get("seen-fields", 0),
         counts.get("stale", 0),
-        write.select("source_id", "source_updated_at", "extracted_at", (pl.col("verdict") == "new").alias("new")),
+        write.select(newest.columns),
+        existing["source_id"],
     )
 
 
