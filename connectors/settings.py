@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -238,12 +239,15 @@ class _Reader:
 
     def _unknown(self, path: str, key: str, known: Mapping[str, Setting]) -> None:
         names = ", ".join(known)
+        near = get_close_matches(key.lower(), known, n=1)
         self.problems.append(
             Problem(
                 "settings.unknown",
                 Text(f"没有名为 {key} 的设置", f"there is no setting {key}"),
                 path,
-                Text(f"可用的设置: {names}", f"settings there are: {names}"),
+                Text(f"是不是 {near[0]}?", f"did you mean {near[0]}?")
+                if near
+                else Text(f"可用的设置: {names}", f"settings there are: {names}"),
             )
         )
 
