@@ -19,7 +19,8 @@ from mappings.identity.rules import CUSTOMER_KINDS, KindRule, Rules
 class Degrees:
     """How many records carry an identifier, counted over the whole store while only a part is laid out.
 
-    `identifiers`: kind, scope, digest, records. `names`: kind, scope, digest, name_key, records.
+    `identifiers`: kind, scope, digest, records, for every identifier of the part. `names`: kind, scope,
+    digest, name_key, records, for every name beside an identifier over its cap.
     """
 
     identifiers: pl.DataFrame
@@ -152,9 +153,8 @@ class Layout:
         if degrees is None:
             runs = held["identifier"].rle().struct.field("len").cast(pl.Int64)
             return runs.gather(held["identifier"])
-        return self.identifiers(held).join(degrees.identifiers, on=IDENTIFIER, how="left", maintain_order="left")[
-            "records"
-        ]
+        counted = degrees.identifiers.select(*IDENTIFIER, "records")
+        return self.identifiers(held).join(counted, on=IDENTIFIER, how="left", maintain_order="left")["records"]
 
     def _split(self) -> None:
         """What may join by itself (plain) or only with the name (weak), and what excludes (exclusive)."""
@@ -185,12 +185,16 @@ class Layout:
             "node", name_key=name_key(pl.col("name"))
         )
         every = every.join(keys.drop_nulls(), on="node", maintain_order="left")
+        local = pl.len().over("identifier", "name_key").cast(pl.Int64)
         if degrees is None:
-            every = every.with_columns(records=pl.len().over("identifier", "name_key").cast(pl.Int64))
+            every = every.with_columns(records=local)
         else:
+            # Under the cap all holders are here; over it, the store has counted those of the name.
+            counted = degrees.names.select(*IDENTIFIER, "name_key", "records")
             every = self.identifiers(every).join(
-                degrees.names, on=[*IDENTIFIER, "name_key"], how="left", maintain_order="left"
+                counted, on=[*IDENTIFIER, "name_key"], how="left", maintain_order="left"
             )
+            every = every.with_columns(pl.coalesce("records", local))
         caps = pl.Series([rule.name_cap for rule in self.rules.kinds], dtype=pl.Int64)
         every = every.filter((pl.col("records") > 1) & (pl.col("records") <= caps.gather(every["rank"])))
         return weak.join(

@@ -153,11 +153,11 @@ def _kind_rule(entry: object, path: str, wrong: Callable[[str, str, str], None])
     """One entry of `kinds`; None after telling what is wrong with it."""
     if isinstance(entry, str):
         entry = {"kind": entry}
-    if not isinstance(entry, Mapping) or entry.get("kind") not in IDENTIFIER_KINDS:
+    kind = entry.get("kind") if isinstance(entry, Mapping) else None
+    if not isinstance(entry, Mapping) or not isinstance(kind, str) or kind not in IDENTIFIER_KINDS:
         known = ", ".join(IDENTIFIER_KINDS)
         wrong(f"{path}.kind", f"应为 {known} 之一", f"must be one of {known}")
         return None
-    kind = str(entry["kind"])
     values = asdict(DEFAULT.by_kind.get(kind, KindRule(kind)))
     closed = {"joins": CUSTOMER_KINDS, "joins_with_name": CUSTOMER_KINDS, "proposes": PROPOSING}
     good = True
@@ -170,6 +170,8 @@ def _kind_rule(entry: object, path: str, wrong: Callable[[str, str, str], None])
             zh, en = _EXPECTED.get(str(key), ("未知的键", "no such key"))
             wrong(f"{path}.{key}", zh, en)
             good = False
+    if "joins_with_name" not in entry:
+        values["joins_with_name"] = tuple(k for k in values["joins_with_name"] if k not in values["joins"])
     if set(values["joins"]) & set(values["joins_with_name"]):
         wrong(f"{path}.joins_with_name", "不能与 joins 重复", "must not repeat what joins holds")
         good = False
