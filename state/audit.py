@@ -23,9 +23,7 @@ class Entry:
     detail: Mapping[str, Any]
 
 
-def record(
-    tx: Connection, at: int, actor: str, act: str, object: str, detail: Mapping[str, Any] | None = None
-) -> None:
+def record(tx: Connection, at: int, actor: str, act: str, object: str, detail: Mapping[str, Any] | None = None) -> None:
     """Adds an entry in the transaction of the act itself: neither stands without the other.
 
     `detail` holds numbers, names and reasons; no secret and no unmasked person.
