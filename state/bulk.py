@@ -59,6 +59,19 @@ def listed(tx: Connection, values: Sequence[Any], kind: str = "text") -> tuple[s
     return f"(SELECT unnest(CAST(? AS {kind}[])))", list(values)
 
 
+def listed_bytes(tx: Connection, values: Sequence[bytes]) -> tuple[str, list[Any]]:
+    """The same for digests, which JSON cannot carry: SQL and its parameters; at most BYTES_AT_ONCE of them."""
+    if is_sqlite(tx):
+        # Always as many marks, so that the statement is prepared once; NULL is never IN a list.
+        padded = [*values, *[None] * (BYTES_AT_ONCE - len(values))]
+        return f"({', '.join('?' * BYTES_AT_ONCE)})", padded
+    return "(SELECT unnest(CAST(? AS bytea[])))", [list(values)]
+
+
+BYTES_AT_ONCE = 500
+"""Digests that one statement asks for."""
+
+
 def newer(excluded: str, table: str, *, or_same: bool = False) -> str:
     """SQL for "that version is newer than the one in the table"."""
     left, right = (

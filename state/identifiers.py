@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars as pl
 from sqlalchemy import Connection
 
+from mappings.identity.names import name_key
 from state.bulk import execute, execute_many, listed
+from state.identity import lose
 
 BATCH = 20_000
 
@@ -13,11 +15,26 @@ COLUMNS = ("source_id", "kind", "scope", "digest", "mask", "value_enc", "class",
 """What `replace` wants of each identifier, besides the record's number."""
 
 
-def replace(tx: Connection, connector: str, records: pl.DataFrame, identifiers: pl.DataFrame) -> int:
-    """Gives these records exactly these identifiers and queues those whose identifiers changed for resolution.
+def names(tx: Connection, connector: str, source_ids: pl.Series) -> pl.DataFrame:
+    """source_id and name of these records as they stand, to be asked before new versions are written."""
+    rows: list[tuple[object, ...]] = []
+    for start in range(0, len(source_ids), BATCH):
+        sql, parameter = listed(tx, source_ids.slice(start, BATCH).to_list())
+        rows += execute(
+            tx,
+            f"SELECT source_id, name FROM customer_record WHERE connector = ? AND source_id IN {sql}",
+            (connector, parameter),
+        ).all()
+    return pl.DataFrame(rows, schema={"source_id": pl.String, "name": pl.String}, orient="row")
+
+
+def replace(
+    tx: Connection, connector: str, records: pl.DataFrame, identifiers: pl.DataFrame, names_before: pl.DataFrame
+) -> int:
+    """Gives these records exactly these identifiers, and queues them for resolution.
 
     `records` has source_id, record_no and extracted_at; `identifiers` has COLUMNS and may name other records,
-    which are ignored. Returns how many records were queued.
+    which are ignored; `names_before` is what `names` said. Returns how many records were queued.
     """
     wanted = identifiers.join(records, on="source_id", how="inner").sort("source_id", "kind", "scope", "digest")
     before = _known(tx, connector, records["source_id"].sort().to_list())
@@ -47,6 +64,7 @@ def replace(tx: Connection, connector: str, records: pl.DataFrame, identifiers: 
         ).rows(),
     )
     queue(tx, records["record_no"])
+    lose(tx, before.join(names_before.with_columns(name_key=name_key(pl.col("name"))), on="source_id", how="left"))
     return records.height
 
 

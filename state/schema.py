@@ -113,7 +113,8 @@ identifier = Table(
     PrimaryKeyConstraint("connector", "source_id", "kind", "scope", "digest"),
     sqlite_with_rowid=False,
 )
-Index(None, identifier.c.digest, identifier.c.kind, identifier.c.scope)
+# Covers "who carries this identifier" and "how many do".
+Index(None, identifier.c.digest, identifier.c["class"], identifier.c.record_no)
 Index(None, identifier.c.record_no)
 
 resolve_queue = Table(
@@ -121,7 +122,31 @@ resolve_queue = Table(
     metadata,
     Column("record_no", BigInteger, primary_key=True, autoincrement=False),
 )
-"""Records whose identifiers changed since the last resolution; filled by the load that changed them."""
+"""Records whose name or identifiers changed since the last resolution; filled by the load that changed them."""
+
+resolve_lost = Table(
+    "resolve_lost",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("name_key", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "scope", "digest", "name_key"),
+    sqlite_with_rowid=False,
+)
+"""What queued records carried before they changed: identifier, and the name beside it ('' for none)."""
+
+identity_shared = Table(
+    "identity_shared",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("cap", BigInteger, nullable=False),
+    PrimaryKeyConstraint("kind", "scope", "digest"),
+)
+"""Identifiers that more records carry than their kind allows: they join nobody by themselves."""
 
 sku_link = Table(
     "sku_link",
