@@ -1,7 +1,8 @@
 """Reads liuke.yaml: everything a person configured, checked as a whole before anything runs.
 
 `doctor`, `test` and every command that works come through `load`, so what is checked is what runs. All that is
-wrong is said at once, each with file and line. Secrets stand in the file as ${NAME}; their values come from the
+wrong is said at once, each with file and line. What translates comes through `Config.check_maps` as well, which
+reads the field maps of all instances. Secrets stand in the file as ${NAME}; their values come from the
 environment, or from secrets.env beside it.
 """
 
@@ -10,8 +11,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from connectors import problems as connector_problems
 from connectors import registry
@@ -22,6 +24,9 @@ from mappings import documents
 from mappings.documents import near
 from mappings.problems import LiukeError, Problem, Text
 from sync.settings import DEFAULT_INTERVAL, HUB, INSTANCE
+
+if TYPE_CHECKING:
+    from mappings.fieldmap import FieldMap
 
 FILE = "liuke.yaml"
 SECRETS_FILE = "secrets.env"
@@ -47,6 +52,15 @@ class Instance:
     owner: str
     streams: tuple[str, ...]
     """The streams it is to pull, in the connector's order."""
+    folder: Path
+    """The user's folder, which may hold a field map for it."""
+
+    @cached_property
+    def field_map(self) -> FieldMap:
+        """How its records become rows; LiukeError with everything that is wrong with the map."""
+        from sync.maps import field_map
+
+        return field_map(self)
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,12 @@ class Config:
     @property
     def file(self) -> Path:
         return self.folder / FILE
+
+    def check_maps(self) -> None:
+        """Reads the field maps of all instances; LiukeError with every Problem there is."""
+        from sync.maps import check_maps
+
+        check_maps(self.folder, self.instances.values())
 
 
 def load(folder: Path, lookup: Lookup) -> Config:
@@ -192,6 +212,7 @@ def _instance(reading: _Reading, name: str, raw: object) -> Instance | None:
         interval_s=interval_s,
         owner=plain["owner"] or "",
         streams=tuple(one for one in known if one in chosen),
+        folder=reading.folder,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
@@ -40,15 +41,18 @@ class Hub:
         self._runs = 0
 
     @classmethod
-    def open(cls, folder: Path, *, clock: Clock | None = None, lookup: Lookup | None = None) -> Hub:
+    def open(cls, folder: Path, *, clock: Clock | None = None, lookup: Lookup | None = None, maps: bool = True) -> Hub:
         """The installation in that folder; LiukeError with everything that is wrong with its configuration.
 
-        The database is not touched yet: pulling goes on without it.
+        Commands that translate nothing pass `maps=False`: reading field maps loads Polars. The database is not
+        touched yet: pulling goes on without it.
         """
         clashes = name_clashes()
         if clashes:
             raise LiukeError(*clashes)
         config = load(folder, lookup or variables(folder, os.environ))
+        if maps:
+            config.check_maps()
         return cls(config, clock or clock_of(config))
 
     def __enter__(self) -> Hub:
@@ -167,26 +171,22 @@ class Hub:
 
 
 class FolderClock(FixedClock):
-    """The demo's time: it stands still, is kept in a file of the folder, and moves only when somebody turns it."""
+    """The demo's time: it stands still, is kept in a JSON file ("now"), and moves only when somebody turns it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            start = datetime.fromisoformat(file.read_text(encoding="utf-8").strip())
-            super().__init__(start)
-        except (OSError, ValueError) as error:
+            self._kept = json.loads(file.read_text(encoding="utf-8"))
+            super().__init__(datetime.fromisoformat(self._kept["now"]))
+        except (OSError, ValueError, LookupError, TypeError) as error:
             raise LiukeError(_no_time(file)) from error
-
-    @classmethod
-    def at(cls, file: Path, start: datetime) -> FolderClock:
-        """A new clock in that file."""
-        file.write_text(start.isoformat() + "\n", encoding="utf-8")
-        return cls(file)
 
     def turn(self, seconds: float) -> None:
         """Moves on, for this process and for every later one."""
+        from state.landing import write_durably
+
         super().turn(seconds)
-        self._file.write_text(self.now().isoformat() + "\n", encoding="utf-8")
+        write_durably(self._file, json.dumps(self._kept | {"now": self.now().isoformat()}).encode())
 
 
 def clock_of(config: Config) -> Clock:

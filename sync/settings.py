@@ -84,7 +84,7 @@ HUB = (
         "demo_clock",
         Kind.PATH,
         Text("只用于演示: 保存演示时间的文件", "demo only: the file that keeps the demo's time"),
-        example="clock.txt",
+        example="demo-clock.json",
     ),
 )
 """Every key of liuke.yaml but `connectors`."""

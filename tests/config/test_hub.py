@@ -1,5 +1,7 @@
+import json
 import sqlite3
 from datetime import UTC, datetime
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,6 @@ from connectors.outcomes import Outcome
 from mappings.identity.digest import Keys
 from mappings.problems import LiukeError
 from state.store import StoreUnavailable
-from sync import hub as hub_module
 from sync import installed
 from sync.clock import FixedClock, SystemClock
 from sync.hub import FolderClock, Hub
@@ -29,7 +30,7 @@ def _folder(tmp_path):
 
 
 def opened(folder, clock=None):
-    return Hub.open(folder, clock=clock or FixedClock(NOON), lookup=lambda _name: None)
+    return Hub.open(folder, clock=clock or FixedClock(NOON), lookup=lambda _name: None, maps=False)
 
 
 def code_of(raised):
@@ -114,23 +115,28 @@ def test_the_identity_key_is_refused_where_others_read_it_and_missed_where_it_is
 
 
 def test_real_installations_run_on_the_machines_clock(folder):
-    with Hub.open(folder, lookup=lambda _name: None) as hub:
+    with Hub.open(folder, lookup=lambda _name: None, maps=False) as hub:
         assert isinstance(hub.clock, SystemClock)
 
 
 def test_a_demo_folder_keeps_its_time(folder):
     with (folder / "liuke.yaml").open("a") as file:
-        file.write("demo_clock: clock.txt\n")
-    FolderClock.at(folder / "clock.txt", NOON).turn(3600)
-    with Hub.open(folder, lookup=lambda _name: None) as hub:
+        file.write("demo_clock: clock.json\n")
+    (folder / "clock.json").write_text('{"now": "2026-11-21T12:00:00+08:00", "seed": 7}', encoding="utf-8")
+    FolderClock(folder / "clock.json").turn(3600)
+    with Hub.open(folder, lookup=lambda _name: None, maps=False) as hub:
         assert hub.clock.now() == datetime(2026, 11, 21, 5, 0, tzinfo=UTC)
+    assert json.loads((folder / "clock.json").read_text(encoding="utf-8"))["seed"] == 7
 
 
-def test_a_demo_folder_without_its_time_says_so(folder):
+@pytest.mark.parametrize("content", [None, "now", "[]", '{"now": 5}', '{"now": "2026-11-21T12:00:00"}'])
+def test_a_demo_folder_without_its_time_says_so(folder, content):
+    if content is not None:
+        (folder / "clock.json").write_text(content, encoding="utf-8")
     with (folder / "liuke.yaml").open("a") as file:
-        file.write("demo_clock: clock.txt\n")
+        file.write("demo_clock: clock.json\n")
     with pytest.raises(LiukeError) as raised:
-        Hub.open(folder, lookup=lambda _name: None)
+        Hub.open(folder, lookup=lambda _name: None, maps=False)
     assert code_of(raised) == "demo.clock"
 
 
@@ -142,7 +148,7 @@ def installed_with(monkeypatch, folder: Path, name: str, record: str):
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "RECORD").write_text(record)
-    monkeypatch.setattr(installed, "distributions", lambda: installed.Distribution.discover(path=[str(folder)]))
+    monkeypatch.setattr(installed, "distributions", lambda: Distribution.discover(path=[str(folder)]))
 
 
 def test_a_package_that_owns_one_of_our_folders_stops_the_hub(folder, tmp_path, monkeypatch):
@@ -166,4 +172,4 @@ def test_our_own_files_and_names_that_only_resemble_ours_are_no_clash(tmp_path, 
 
 
 def test_this_environment_has_no_clash():
-    assert hub_module.name_clashes() == []
+    assert installed.name_clashes() == []
