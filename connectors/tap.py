@@ -22,7 +22,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
 
 import msgspec
 from singer_sdk import Stream, Tap
@@ -85,7 +85,7 @@ class HubTap(Tap):
         self.trial = False
         self._sink_writer = SinkWriter(sink, ports.clock)
         # Settings stay ours: the SDK puts its configuration into URLs and log lines.
-        logging.getLogger(self.name).setLevel(logging.ERROR)
+        logging.getLogger(self.name).setLevel(logging.CRITICAL)
         super().__init__(
             config={},
             state=copy.deepcopy(dict(state)),
@@ -113,7 +113,13 @@ class HubTap(Tap):
         return tuple(results)
 
     def close(self) -> None:
-        """Gives back connections; safe to call twice."""
+        """Gives back connections; safe to call twice. `with` does it by itself."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _pull_one(self, stream: Stream) -> Iterator[Pulled]:
         outcome, problem, until = Outcome.OK, None, None
@@ -212,6 +218,10 @@ class HubStream(Stream):
         if start is None or floor is None:
             return start or floor
         return max(start, floor)
+
+    def all_keys(self) -> Iterator[list[tuple[Any, ...]]] | None:
+        """The keys of all records there are now, for finding deleted ones; None where the source cannot tell."""
+        return None
 
     def bookmark_of(self, record: Mapping[str, Any]) -> Bookmark | None:
         """How far a record brings the stream: its replication key as a bookmark; None if it holds none."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from connectors.ports import Page, Ports
@@ -37,7 +38,8 @@ def try_streams(connector: Connector, settings: Settings, ports: Ports) -> tuple
 
 def _try_stream(stream: Stream, contexts: list[Any]) -> Iterator[Tried]:
     try:
-        record, context = next(_records(stream, contexts), (None, None))
+        with closing(_records(stream, contexts)) as records:
+            record, context = next(records, (None, None))
     except ConnectorError as error:
         yield Tried(stream.name, 0, error.problem)
         return
@@ -47,7 +49,7 @@ def _try_stream(stream: Stream, contexts: list[Any]) -> Iterator[Tried]:
         yield from _try_stream(child, below)
 
 
-def _records(stream: Stream, contexts: list[Any]) -> Iterator[tuple[dict[str, Any], Any]]:
+def _records(stream: Stream, contexts: list[Any]) -> Generator[tuple[dict[str, Any], Any]]:
     for context in contexts:
         partitions: list[Any] = [context] if context is not None else list(stream.partitions or ())
         for one in partitions or [None]:

@@ -39,13 +39,13 @@ def after(
     Included, because a key need not be unique and a collation may call two keys equal: rows read twice are
     dropped by their content, rows never read would be lost.
     """
-    behind = _key_from(place.key, key)
     if key_only:
-        return behind
+        return _key_from(place.key, key)
     bound = _bind(place.modified)
     if not place.key:
         return cast("ColumnElement[bool]", modified >= bound)
     null_key = sa.or_(*(column.is_(None) for column in key))
+    behind = _key_from(place.key, key)
     return sa.and_(modified >= bound, sa.or_(modified > bound, behind, null_key))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, CursorResult, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -21,7 +22,7 @@ from connectors.problems import ConnectorError, Problem, Text, Unreachable
 from connectors.redact import SECRETS
 from connectors.settings import Settings
 
-__all__ = ["BrokenText", "Database", "zone_named"]
+__all__ = ["BrokenText", "Database", "breaks_constraint", "zone_named"]
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 _CONNECT_ARGS: dict[str, dict[str, Any]] = {
@@ -54,7 +55,6 @@ class Database:
 
     def __init__(self, settings: Settings, ports: Ports, *, writing: bool = False) -> None:
         self._ports = ports
-        self._writing = writing
         self._broken_text = False
         self._engine = _engine(settings, writing, ports.connector)
         self.dialect = self._engine.dialect.name
@@ -142,7 +142,6 @@ class Database:
                         "检查数据库与网络; 下次同步会自动重试", "check database and network; the next run tries again"
                     ),
                 ),
-                sent=self._writing,
             )
         return ConnectorError(
             Problem(
@@ -157,12 +156,14 @@ class Database:
 def _engine(settings: Settings, writing: bool, where: str) -> Engine:
     url = _url(settings, writing, where)
     dialect = url.get_backend_name()
+    # One connection for all statements of a pull: logging in costs more than most of them.
+    pool: dict[str, Any] = {"poolclass": NullPool} if dialect == "sqlite" else {"pool_size": 1, "pool_pre_ping": True}
     try:
-        engine = sa.create_engine(url, poolclass=NullPool, connect_args=_CONNECT_ARGS.get(dialect, {}))
+        engine = sa.create_engine(url, connect_args=_CONNECT_ARGS.get(dialect, {}), **pool)
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise ConnectorError(_no_driver(url, error, where)) from None
     if not writing:
-        engine = engine.execution_options(**_read_only(dialect))
+        _make_read_only(engine, dialect)
     return engine
 
 
@@ -183,8 +184,22 @@ def _url(settings: Settings, writing: bool, where: str) -> URL:
     return url
 
 
-def _read_only(dialect: str) -> dict[str, Any]:
-    return {"postgresql_readonly": True} if dialect == "postgresql" else {}
+def _make_read_only(engine: Engine, dialect: str) -> None:
+    """A pull that writes is a mistake of ours: the database shall refuse it. SQLite: mode=ro in the URL."""
+    statements = {
+        "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+        "mysql": "SET SESSION TRANSACTION READ ONLY",
+        "mariadb": "SET SESSION TRANSACTION READ ONLY",
+    }
+    if dialect not in statements:
+        return
+
+    def begin(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statements[dialect])
+        connection.commit()
+
+    event.listen(engine, "connect", begin)
 
 
 def _offset(zone: Any, ports: Ports) -> str:
@@ -208,6 +223,13 @@ def _is_passing(error: DBAPIError) -> bool:
         "does not exist",
     )
     return not any(word in said for word in permanent)
+
+
+def breaks_constraint(error: DBAPIError) -> bool:
+    """True if the database refuses the values of a row; MariaDB calls a failed CHECK an operational error."""
+    if isinstance(error, (sa.exc.IntegrityError, sa.exc.DataError)):
+        return True
+    return isinstance(error, sa.exc.OperationalError) and "constraint" in str(error.orig).lower()
 
 
 def _bad_url(where: str) -> Problem:

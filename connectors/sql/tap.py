@@ -132,7 +132,7 @@ class SqlStream(BulkStream):
             yield from self._everything(source, "null_chunks", source.modified.is_(None))
         yield from self._changed(source)
 
-    def keys(self) -> Iterator[list[tuple[Any, ...]]]:
+    def all_keys(self) -> Iterator[list[tuple[Any, ...]]]:
         """The keys of all rows there are now, in chunks: what is not among them was deleted."""
         source = self._describe()
         statement = sa.select(*source.key).select_from(source.select.subquery("lk_keys"))
@@ -180,7 +180,7 @@ class SqlStream(BulkStream):
         assert source.modified is not None  # noqa: S101 only streams with a modified column have windows
         statement = source.select.where(source.modified.is_not(None)).limit(1)
         with self._database.connect(self._where, self._zone) as connection:
-            row = next((chunk[0] for chunk in self._database.chunks(connection, statement, 1)), None)
+            row = connection.execute(statement).first()
         sample = source.modified_of(row) if row is not None else at
         return raw_like(sample, at, self._kind, self._zone)
 
@@ -298,6 +298,7 @@ class SqlStream(BulkStream):
             except Unreachable:
                 failures += 1
                 if failures >= _POLICY.attempts:
+                    self.hub_tap.ports.meter.call(self.name, Outcome.RETRIABLE)
                     raise
                 self.hub_tap.ports.clock.sleep(min(_POLICY.first_wait_s * 2**failures, _POLICY.longest_wait_s))
                 continue
@@ -351,7 +352,8 @@ class SqlStream(BulkStream):
         finally:
             took_ms = round((ports.clock.monotonic() - started) * 1000)
             ports.meter.attempt(self.name, outcome, took_ms)
-            ports.meter.call(self.name, outcome)
+            if outcome is not Outcome.RETRIABLE:
+                ports.meter.call(self.name, outcome)
 
     def _describe(self) -> _Source:
         """Asks the database for the columns, and checks the settings against them."""

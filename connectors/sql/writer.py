@@ -22,7 +22,7 @@ from connectors.outcomes import Outcome
 from connectors.ports import Ports
 from connectors.problems import ConnectorError, Problem, Text, Unreachable
 from connectors.settings import Settings
-from connectors.sql.database import Database, zone_named
+from connectors.sql.database import Database, breaks_constraint, zone_named
 from connectors.writer import Change, Field, FieldType, ReadBack, Receipt, Value, Writer
 
 __all__ = ["SqlWriter"]
@@ -107,7 +107,9 @@ class SqlWriter(Writer):
                 for names, rows in _by_fields(changes).items():
                     made = [self._row(source_id, cells, now) for source_id, cells in rows.items()]
                     self._write_rows(connection, names, made)
-            except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+            except DBAPIError as error:
+                if not breaks_constraint(error):
+                    raise
                 raise _RowRefused(str(error.orig).splitlines()[0]) from None
             try:
                 connection.commit()
@@ -133,7 +135,7 @@ class SqlWriter(Writer):
             statement = insert.on_duplicate_key_update({name: insert.inserted[name] for name in columns})
         else:
             statement = insert.on_conflict_do_update(
-                [self._key], set_={name: insert.excluded[name] for name in columns}
+                index_elements=[self._key], set_={name: insert.excluded[name] for name in columns}
             )
         connection.execute(statement, rows)
         self._check_count(connection, [row[self._key] for row in rows])
