@@ -52,6 +52,8 @@ class Instance:
     owner: str
     streams: tuple[str, ...]
     """The streams it is to pull, in the connector's order."""
+    write_back: Mapping[str, Any] | None
+    """How values go back to it; None where it is no target."""
     folder: Path
     """The user's folder, which may hold a field map for it."""
 
@@ -99,7 +101,12 @@ def load(folder: Path, lookup: Lookup) -> Config:
     instances = {name: made for name, one in raw.items() if (made := _instance(reading, str(name), one))}
     library = page.get("library")
     if isinstance(library, str) and library not in raw:
-        reading.problems.append(_unknown_library(library, raw))
+        reading.problems.append(_unknown_instance(library, raw, "library"))
+    for name, instance in instances.items():
+        for record in (instance.write_back or {}).get("records") or ():
+            if record not in raw:
+                place = f"connectors.{name}.write_back.records"
+                reading.problems.append(_unknown_instance(record, raw, place))
     if reading.problems or values is None:
         raise LiukeError(*_placed(document, reading.problems))
     return Config(
@@ -200,6 +207,8 @@ def _instance(reading: _Reading, name: str, raw: object) -> Instance | None:
     for one in chosen:
         if one not in known:
             reading.problems.append(_unknown_stream(one, known, f"{path}.streams"))
+    if "write_back" in group and not connector.write_back:
+        reading.problems.append(_no_write_back(connector.name, f"{path}.write_back"))
     if plain is None or interval_s is None:
         return None
     title = plain["title"]
@@ -212,6 +221,7 @@ def _instance(reading: _Reading, name: str, raw: object) -> Instance | None:
         interval_s=interval_s,
         owner=plain["owner"] or "",
         streams=tuple(one for one in known if one in chosen),
+        write_back=plain["write_back"],
         folder=reading.folder,
     )
 
@@ -352,13 +362,23 @@ def _unknown_stream(stream: str, known: Collection[str], path: str) -> connector
     )
 
 
-def _unknown_library(name: str, known: Collection[str]) -> connector_problems.Problem:
+def _unknown_instance(name: str, known: Collection[str], path: str) -> connector_problems.Problem:
     return _problem(
-        "config.unknown-library",
-        f"商品库指向 {name}, 但没有这个连接器实例",
-        f"the library is {name}, and there is no such instance",
-        "library",
+        "config.unknown-instance",
+        f"没有名为 {name} 的连接器实例",
+        f"there is no connector instance {name}",
+        path,
         near(name, known),
+    )
+
+
+def _no_write_back(kind: str, path: str) -> connector_problems.Problem:
+    return _problem(
+        "config.cannot-write-back",
+        f"连接器 {kind} 不支持回写",
+        f"the connector {kind} cannot write back",
+        path,
+        Text("去掉 write_back", "remove write_back"),
     )
 
 

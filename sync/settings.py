@@ -13,6 +13,63 @@ ROLES = ("erp", "shop", "tickets", "crm", "wechat", "other")
 
 DEFAULT_INTERVAL = "60s"
 
+WRITABLE = ("score", "tier", "last_purchase_at", "purchase_count", "purchase_amount")
+"""Fields of the hub that can be written back."""
+
+WRITE_BACK = (
+    Setting(
+        "fields",
+        Kind.LIST,
+        Text("回写哪些字段; 不填则全部", "which fields; all of them if left out"),
+        choices=WRITABLE,
+        example=["score", "tier"],
+    ),
+    Setting(
+        "records",
+        Kind.LIST,
+        Text(
+            "以哪些连接器的客户编号为键; 不填则用该系统自己的客户",
+            "connectors whose customer ids are the keys there; the system's own customers if left out",
+        ),
+        example=["erp"],
+    ),
+    Setting(
+        "theirs",
+        Kind.LIST,
+        Text(
+            "归对方维护的字段: 被改动后不再改回",
+            "fields that belong to them: a value somebody changed there is left alone",
+        ),
+        choices=WRITABLE,
+    ),
+    Setting(
+        "customers_per_day",
+        Kind.NUMBER,
+        Text(
+            "变更保护: 定时任务一天最多改动的客户比例; 已批准的计划不受限",
+            "change guard: share of customers that scheduled runs may change in a day; approved plans are exempt",
+        ),
+        default=0.05,
+        at_least=0,
+    ),
+    Setting(
+        "tier_per_day",
+        Kind.NUMBER,
+        Text(
+            "变更保护: 一天最多离开某一分层的客户比例",
+            "change guard: share of the customers of one tier that may leave it in a day",
+        ),
+        default=0.2,
+        at_least=0,
+    ),
+    Setting(
+        "daily_calls",
+        Kind.INTEGER,
+        Text("该系统每天允许的调用次数, 用于计划", "calls a day that the system allows, for the plan"),
+        at_least=1,
+    ),
+)
+
 INSTANCE = (
     Setting(
         "type",
@@ -45,6 +102,15 @@ INSTANCE = (
         Kind.LIST,
         Text("只同步这些同步对象; 不填则全部", "pull only these streams; all of them if left out"),
         example=["orders", "customers"],
+    ),
+    Setting(
+        "write_back",
+        Kind.GROUP,
+        Text(
+            "回写到该系统; 批准第一个计划之前不会写入: liuke writeback plan",
+            "write back to this system; nothing is written before a plan was approved: liuke writeback plan",
+        ),
+        settings=WRITE_BACK,
     ),
 )
 """What stands below each name in `connectors`, beside `settings`, which the connector named in `type` reads."""

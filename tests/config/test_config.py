@@ -4,6 +4,8 @@ import pytest
 
 from mappings.problems import LiukeError
 from sync.config import duration_s, load, variables
+from sync.settings import WRITABLE
+from sync.writeback.fields import FIELDS
 
 
 def written(folder, text):
@@ -62,6 +64,10 @@ def test_two_shops_of_one_vendor_are_two_names(tmp_path):
     assert b.settings["url"] == "sqlite:///b.db"
 
 
+def test_the_fields_that_can_be_written_back_are_those_the_hub_makes():
+    assert set(WRITABLE) == set(FIELDS)
+
+
 def test_what_is_left_out_lies_in_the_users_folder(tmp_path):
     config = load(written(tmp_path, "company: 示例\n"), lambda _name: None)
     assert config.store_url == f"sqlite:///{tmp_path}/liuke.db"
@@ -110,7 +116,7 @@ def test_everything_that_is_wrong_is_said_at_once_with_its_line(tmp_path):
     assert [(one.code, one.where) for one in problems] == [
         ("settings.unknown", "liuke.yaml:1 key compny"),
         ("settings.missing", "liuke.yaml:1 key company"),
-        ("config.unknown-library", "liuke.yaml:2 key library"),
+        ("config.unknown-instance", "liuke.yaml:2 key library"),
         ("settings.wrong", "liuke.yaml:6 key connectors.erp.role"),
         ("config.duration", "liuke.yaml:7 key connectors.erp.interval"),
         ("settings.literal-secret", "liuke.yaml:9 key connectors.erp.settings.url"),
@@ -123,9 +129,54 @@ def test_everything_that_is_wrong_is_said_at_once_with_its_line(tmp_path):
     ]
     advice = {one.code: one.do.en for one in problems if one.code != "settings.missing"}
     assert advice["config.unknown-type"] == "Did you mean sql?"
-    assert advice["config.unknown-library"] == "Did you mean crm?"
+    assert advice["config.unknown-instance"] == "Did you mean crm?"
     assert advice["settings.unknown"] == "did you mean key?"
     assert "topsecret" not in "\n".join(map(str, problems))
+
+
+def test_a_target_says_what_goes_back_and_how_much_a_day(tmp_path):
+    written(
+        tmp_path,
+        """\
+        company: 示例
+        connectors:
+          crm:
+            type: sql
+            write_back: {fields: [score, tier], theirs: [tier], records: [crm], customers_per_day: 0.1}
+            settings: {url: "sqlite:///crm.db", write: {create: true}}
+        """,
+    )
+    wanted = load(tmp_path, lambda _name: None).instances["crm"].write_back
+    assert wanted == {
+        "fields": ("score", "tier"),
+        "theirs": ("tier",),
+        "records": ("crm",),
+        "customers_per_day": 0.1,
+        "tier_per_day": 0.2,
+        "daily_calls": None,
+    }
+
+
+def test_a_target_is_keyed_by_connectors_that_exist_and_takes_fields_that_exist(tmp_path):
+    written(
+        tmp_path,
+        """\
+        company: 示例
+        connectors:
+          crm:
+            type: sql
+            write_back: {records: [erp]}
+            settings: {url: "sqlite:///crm.db"}
+          erp2:
+            type: sql
+            write_back: {fields: [scores]}
+            settings: {url: "sqlite:///crm.db"}
+        """,
+    )
+    assert [(one.code, one.where) for one in problems_of(tmp_path)] == [
+        ("config.unknown-instance", "liuke.yaml:5 key connectors.crm.write_back.records"),
+        ("settings.wrong", "liuke.yaml:9 key connectors.erp2.write_back.fields[0]"),
+    ]
 
 
 def test_one_name_twice_is_told_instead_of_the_last_one_winning(tmp_path):
