@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from json.decoder import JSONDecodeError
 
@@ -43,23 +43,24 @@ class Objects:
 def read_objects(lines: bytes, columns: Sequence[str]) -> Objects:
     """The members `columns` of each line. What cannot be read is in `refused`; nothing is left out."""
     count = lines.count(b"\n") + (1 if lines and not lines.endswith(b"\n") else 0)
-    odd = set(suspects(lines))
-    rows = None if odd else _read(lines, columns, count)
-    if rows is not None:
-        return Objects(rows.with_row_index(LINE_NO, offset=1).cast({LINE_NO: pl.Int64}), count)
-    parts = lines.split(b"\n")[:count]
-    blank = {index for index, part in enumerate(parts) if not part.strip(b" \t\r")}
-    plain = [b"{}" if index in odd or index in blank else part for index, part in enumerate(parts)]
-    guilty: list[int] = []
-    rows = _read(b"\n".join(plain), columns, count)
+    odd = suspects(lines)
+    slow = {index: lines[start:end] for index, start, end in odd}
+    plain = _without(lines, odd)
+    rows = _read(plain, columns, count)
+    blank: list[int] = []
     if rows is None:
-        guilty = _guilty(plain, columns)
-        for index in guilty:
-            plain[index] = b"{}"
-        rows = _read(b"\n".join(plain), columns, count)
+        parts = plain.split(b"\n")[:count]
+        blank = [index for index, part in enumerate(parts) if not part.strip(b" \t\r")]
+        for index in blank:
+            parts[index] = b"{}"
+        for index in _guilty(parts, columns):
+            slow[index] = parts[index]
+            parts[index] = b"{}"
+        rows = _read(b"\n".join(parts), columns, count)
     if rows is None:
         raise RuntimeError("Polars refuses lines together that it accepts in parts")
-    return _with_exact(rows, parts, columns, sorted(odd.union(guilty) - blank), blank)
+    rows = rows.with_columns(pl.int_range(1, count + 1, dtype=pl.Int64, eager=True).alias(LINE_NO))
+    return _with_exact(rows.select(LINE_NO, *columns), slow, blank) if slow or blank else Objects(rows, count)
 
 
 def decoded(line: bytes) -> tuple[object, int]:
@@ -103,24 +104,40 @@ def _guilty(parts: list[bytes], columns: Sequence[str]) -> list[int]:
     return _guilty(parts[:half], columns) + [half + index for index in _guilty(parts[half:], columns)]
 
 
-def _with_exact(
-    rows: pl.DataFrame, parts: list[bytes], columns: Sequence[str], slow: list[int], blank: Collection[int]
-) -> Objects:
-    """`rows` with the lines `slow` read one by one in place of what stands there."""
-    cells: list[list[str | int | None]] = []
+def _without(lines: bytes, odd: Sequence[tuple[int, int, int]]) -> bytes:
+    """The lines with an empty object in place of each odd one."""
+    if not odd:
+        return lines
+    parts = []
+    done = 0
+    for _, start, end in odd:
+        parts += [lines[done:start], b"{}"]
+        done = end
+    parts.append(lines[done:])
+    return b"".join(parts)
+
+
+def _with_exact(rows: pl.DataFrame, slow: Mapping[int, bytes], blank: Sequence[int]) -> Objects:
+    """`rows` with the lines `slow` (by index) read one by one, without those that are blank or no objects."""
+    columns = rows.columns[1:]
+    cells: dict[int, list[str | None]] = {}
     refused = []
     nuls = 0
-    for index in slow:
+    for index, line in sorted(slow.items()):
         try:
-            value, dropped = decoded(parts[index])
+            value, dropped = decoded(line)
             if not isinstance(value, dict):
                 raise ValueError(NOT_AN_OBJECT)
-            cells.append([index + 1, *(exactjson.text(value.get(name)) for name in columns)])
+            cells[index] = [exactjson.text(value.get(name)) for name in columns]
             nuls += dropped
         except ValueError as error:
-            refused.append(Refused(index + 1, str(error), parts[index]))
-    rows = rows.with_row_index(LINE_NO, offset=1).cast({LINE_NO: pl.Int64})
-    elsewhere = pl.Series([*(index + 1 for index in slow), *(index + 1 for index in blank)], dtype=pl.Int64)
-    exact = pl.DataFrame(cells, schema=rows.schema, orient="row")
-    rows = pl.concat([rows.filter(~pl.col(LINE_NO).is_in(elsewhere.implode())), exact]).sort(LINE_NO)
-    return Objects(rows, len(parts), tuple(refused), len(blank), len(slow), nuls)
+            refused.append(Refused(index + 1, str(error), line))
+    lines = rows.height
+    if cells:
+        at = pl.Series(list(cells), dtype=pl.UInt32)
+        exact = pl.DataFrame(list(cells.values()), schema=dict.fromkeys(columns, pl.String), orient="row")
+        rows = rows.with_columns(rows[name].scatter(at, exact[name]) for name in columns)
+    if refused or blank:
+        gone = [*(found.line_no for found in refused), *(index + 1 for index in blank)]
+        rows = rows.filter(~pl.col(LINE_NO).is_in(gone))
+    return Objects(rows, lines, tuple(refused), len(blank), len(slow), nuls)

@@ -9,7 +9,6 @@ instead; finding too much costs time, finding too little would cost data.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator
 
 _PIECE = 1 << 16
@@ -35,26 +34,24 @@ _NAME_WITH_ESCAPE = re.compile(rb'\\.(?:[^"\\]++|\\.)*+"( *:)?', re.DOTALL)
 """From the first escape in a string to its end; group 1 if the string is a name."""
 
 
-def suspects(lines: bytes) -> list[int]:
-    """Index (from 0) of each line with a number, an escape or a name that Polars might change."""
+def suspects(lines: bytes) -> list[tuple[int, int, int]]:
+    """Each line with a number, an escape or a name that Polars might change: its index (from 0), start and end."""
     positions = set(_long_numbers(lines))
     if b"\\" in lines:
         if b"\\u" in lines:
             positions.update(m.start() for m in _ODD_ESCAPE.finditer(lines) if m[1] is None)
         positions.update(m.start() for m in _NAME_WITH_ESCAPE.finditer(lines) if m[1])
-    if not positions:
-        return []
-    ends = newlines(lines)
-    return sorted({bisect_right(ends, position) for position in positions})
-
-
-def newlines(lines: bytes) -> list[int]:
-    """Position of each newline."""
-    found = []
-    position = lines.find(b"\n")
-    while position >= 0:
-        found.append(position)
-        position = lines.find(b"\n", position + 1)
+    found: list[tuple[int, int, int]] = []
+    index = end = counted = 0
+    for position in sorted(positions):
+        if found and position < end:
+            continue
+        start = lines.rfind(b"\n", 0, position) + 1
+        index += lines.count(b"\n", counted, start)
+        counted = start
+        end = lines.find(b"\n", position)
+        end = len(lines) if end < 0 else end
+        found.append((index, start, end))
     return found
 
 
