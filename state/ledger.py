@@ -99,15 +99,12 @@ def enter(
     backfill: bool,
 ) -> None:
     """Adds durations to a histogram."""
-    edges = [0, *(e * 1_000_000 for e in EDGES)]
-    counts = (
-        durations_us.clip(0)
-        .cut([float(e) for e in edges[1:]], labels=[*(str(e) for e in EDGES), str(OVER)])
-        .value_counts()
-    )
+    edges_us = pl.Series([edge * 1_000_000 for edge in EDGES], dtype=pl.Int64)
+    buckets = pl.Series([*EDGES, OVER], dtype=pl.Int64)
+    counts = buckets.gather(edges_us.search_sorted(durations_us.clip(0), side="left")).value_counts()
     execute_many(
         tx,
         "INSERT INTO latency (connector, stream, day, hop, backfill, bucket, n) VALUES (?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT (connector, stream, day, hop, backfill, bucket) DO UPDATE SET n = latency.n + excluded.n",
-        sorted((connector, stream, day, hop, int(backfill), int(edge), n) for edge, n in counts.iter_rows()),
+        sorted((connector, stream, day, hop, int(backfill), edge, n) for edge, n in counts.iter_rows()),
     )
