@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 
@@ -86,6 +86,24 @@ def decide(case: Case) -> tuple[dict[int, int], list[Refusal]]:
     return {record: sets.smallest[sets.find(record)] for record in case.records}, sets.final(refused)
 
 
+def joined(records: Iterable[int], groups: Iterable[Collection[int]]) -> dict[int, int]:
+    """Each record's component: the smallest record that the groups tie it to."""
+    parent = {record: record for record in records}
+
+    def find(record: int) -> int:
+        while parent[record] != record:
+            parent[record] = parent[parent[record]]
+            record = parent[record]
+        return record
+
+    for group in groups:
+        roots = {find(record) for record in group}
+        low = min(roots)
+        for root in roots:
+            parent[root] = low
+    return {record: find(record) for record in parent}
+
+
 def _by_name(claim: Claim, names: Mapping[int, str], cap: int) -> Iterable[Claim]:
     """The weaker claims that remain of a contested one."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
@@ -95,31 +113,23 @@ def _by_name(claim: Claim, names: Mapping[int, str], cap: int) -> Iterable[Claim
     return (claim._replace(holders=tuple(g), with_name=True) for g in groups.values() if 2 <= len(g) <= cap)
 
 
-@dataclass
-class _Set:
-    """What is true of a whole set of records; the records themselves are in the union-find."""
-
-    size: int = 1
-    values: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)
-    """For each exclusive kind and scope: each value and the smallest record that carries it."""
-    foes: dict[int, int] = field(default_factory=dict)
-    """Records that must stay outside, each with the record of this set that a decision names."""
-
-
 class _Sets:
     """The sets as they grow: union-find in which every root knows what stands against other sets."""
 
     def __init__(self, case: Case) -> None:
         self.parent = {record: record for record in case.records}
         self.smallest = dict(self.parent)
+        self.size = dict.fromkeys(self.parent, 1)
         self.customer_kind = case.customer_kind
-        self.facts: dict[int, _Set] = {record: _Set() for record in case.records}
+        self.values: dict[int, dict[tuple[str, str], dict[int, int]]] = {}
+        """By root: for each exclusive kind and scope, each value and the smallest record that carries it."""
+        self.foes: dict[int, dict[int, int]] = {}
+        """By root: records that must stay outside, each with the record of this set that a decision names."""
         for record, exclusives in case.exclusive.items():
-            for kind, scope, value in exclusives:
-                self.facts[record].values.setdefault((kind, scope), {})[value] = record
+            self.values[record] = {(kind, scope): {value: record} for kind, scope, value in exclusives}
         for a, b in case.cannot_link:
-            self.facts[a].foes.setdefault(b, a)
-            self.facts[b].foes.setdefault(a, b)
+            self.foes.setdefault(a, {})[b] = a
+            self.foes.setdefault(b, {})[a] = b
 
     def find(self, record: int) -> int:
         while self.parent[record] != record:
@@ -186,18 +196,16 @@ class _Sets:
 
     def _forbidden(self, left: int, right: int) -> _Against | None:
         """A cannot_link between the two sets: the pair with the smallest records."""
-        ours, other, swapped = (left, right, False)
-        if len(self.facts[right].foes) < len(self.facts[left].foes):
-            ours, other, swapped = (right, left, True)
-        pairs = [(record, foe) for foe, record in self.facts[ours].foes.items() if self.find(foe) == other]
-        if not pairs:
+        if left not in self.foes or right not in self.foes:
             return None
-        a, b = min((b, a) if swapped else (a, b) for a, b in pairs)
-        return "cannot_link", "", "", a, b
+        pairs = [(record, foe) for foe, record in self.foes[left].items() if self.find(foe) == right]
+        return ("cannot_link", "", "", *min(pairs)) if pairs else None
 
     def _excluded(self, left: int, right: int) -> _Against | None:
         """An exclusive kind and scope of which neither set's values contain the other's."""
-        ours, theirs = self.facts[left].values, self.facts[right].values
+        if left not in self.values or right not in self.values:
+            return None
+        ours, theirs = self.values[left], self.values[right]
         for scoped in sorted(ours.keys() & theirs.keys()):
             mine, others = ours[scoped], theirs[scoped]
             if not (mine.keys() <= others.keys() or others.keys() <= mine.keys()):
@@ -209,18 +217,21 @@ class _Sets:
     def _unite(self, left: int, right: int) -> None:
         if left == right:
             return
-        if self.facts[left].size < self.facts[right].size:
+        if self.size[left] < self.size[right]:
             left, right = right, left
-        kept, gone = self.facts[left], self.facts.pop(right)
         self.parent[right] = left
         self.smallest[left] = min(self.smallest[left], self.smallest[right])
-        kept.size += gone.size
-        for scoped, values in gone.values.items():
-            merged = kept.values.setdefault(scoped, {})
-            for value, record in values.items():
-                merged[value] = min(record, merged.get(value, record))
-        for foe, record in gone.foes.items():
-            kept.foes[foe] = min(record, kept.foes.get(foe, record))
+        self.size[left] += self.size[right]
+        if right in self.values:
+            kept = self.values.setdefault(left, {})
+            for scoped, values in self.values.pop(right).items():
+                merged = kept.setdefault(scoped, {})
+                for value, record in values.items():
+                    merged[value] = min(record, merged.get(value, record))
+        if right in self.foes:
+            foes = self.foes.setdefault(left, {})
+            for foe, record in self.foes.pop(right).items():
+                foes[foe] = min(record, foes.get(foe, record))
 
 
 _Against = tuple[str, str, str, int | None, int | None]

@@ -2,91 +2,113 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 import polars as pl
 
 from mappings.identity.names import name_key
-from mappings.identity.partition import DECISIONS, IDENTIFIER, LINKS, MEMBERS, RECORDS, shaped
+from mappings.identity.partition import DECISIONS, LINKS, MEMBERS, RECORDS, shaped
 
-NAMED = [*IDENTIFIER, "name_key"]
-"""The columns that name one identifier together with a name."""
+
+class Identifier(NamedTuple):
+    """What two records can have in common."""
+
+    kind: str
+    scope: str
+    digest: bytes
+
+
+class Named(NamedTuple):
+    """An identifier together with the key of a name (names.name_key); None: a name that does not count."""
+
+    identifier: Identifier
+    name_key: str | None
 
 
 class Graph(Protocol):
-    """The store as it is after a change; only `components` and `members` tell what was resolved before it.
+    """The store as it is after a change; only `members` tells what was resolved before it.
 
     Everywhere only *usable* links of records that exist count: the same rows that a full resolution would
     be given. Answers may come in any order; unknown record numbers and identifiers are left out of them.
-    Arguments hold no duplicates.
+    Plain values, because a change is small and frames would cost more than the work itself.
     """
 
-    def records(self, record_nos: pl.Series) -> pl.DataFrame:
-        """partition.RECORDS of those that (still) exist."""
+    def records(self, record_nos: Collection[int]) -> Iterable[tuple[int, str | None, str | None]]:
+        """record_no, name and customer kind of those that (still) exist."""
 
-    def links(self, record_nos: pl.Series) -> pl.DataFrame:
-        """partition.LINKS: the usable identifiers of these records."""
+    def links(self, record_nos: Collection[int]) -> Iterable[tuple[int, Identifier]]:
+        """The usable identifiers of these records, each once."""
 
-    def degrees(self, identifiers: pl.DataFrame) -> pl.DataFrame:
-        """kind, scope, digest, records: how many records carry each identifier (kind, scope, digest)."""
+    def degrees(self, identifiers: Collection[Identifier]) -> Iterable[tuple[Identifier, int]]:
+        """How many records carry each identifier."""
 
-    def holders(self, identifiers: pl.DataFrame) -> pl.DataFrame:
-        """kind, scope, digest, record_no: the records that carry each identifier. Asked only for
-        identifiers at or near their cap, and below."""
+    def holders(self, identifiers: Collection[Identifier]) -> Iterable[int]:
+        """The records that carry any of the identifiers. Never asked for one far over its cap."""
 
-    def namesakes(self, named: pl.DataFrame) -> pl.DataFrame:
-        """kind, scope, digest, name_key, record_no: the records that carry the identifier and whose name
-        has this key (names.name_key). Asked for identifiers over their cap."""
+    def namesakes(self, named: Collection[Named]) -> Iterable[tuple[Named, int]]:
+        """The records that carry the identifier and have a name of this key. Asked for identifiers over
+        their cap."""
 
-    def decisions(self, record_nos: pl.Series) -> pl.DataFrame:
-        """partition.DECISIONS in force that name at least one of these records."""
+    def decisions(self, record_nos: Collection[int]) -> Iterable[tuple[int, int, str]]:
+        """record_a, record_b, must_link or cannot_link: those in force that name any of these records."""
 
-    def components(self, record_nos: pl.Series) -> pl.Series:
-        """The component ids these records had when last resolved; of records since removed too."""
-
-    def members(self, component_ids: pl.Series) -> pl.DataFrame:
-        """partition.MEMBERS as last resolved, of these components; records since removed included."""
+    def members(self, record_nos: Collection[int]) -> Iterable[tuple[int, int, int]]:
+        """record_no, component_id, customer_id, as last resolved, of *all* records of the components that
+        these records were in; records removed since included."""
 
 
-class FrameGraph:
-    """A Graph over frames in memory: for trying rules out on a copy, and for tests."""
+def name_keys(names: Sequence[str | None]) -> list[str | None]:
+    """names.name_key of plain values."""
+    return pl.DataFrame({"name": names}, schema={"name": pl.String}).select(name_key(pl.col("name")))["name"].to_list()
+
+
+class MemoryGraph:
+    """A Graph over frames (partition.RECORDS, LINKS, DECISIONS, MEMBERS): to try rules out on a copy."""
 
     def __init__(
         self, records: pl.DataFrame, links: pl.DataFrame, decisions: pl.DataFrame, members: pl.DataFrame
     ) -> None:
-        self._records = shaped(records, RECORDS)
-        links = shaped(links, LINKS).with_columns(pl.col("scope").fill_null(""))
-        usable = links.filter(pl.col("class") == "usable").unique()
-        self._links = usable.join(self._records.select("record_no"), on="record_no", how="semi")
-        self._decisions = shaped(decisions, DECISIONS)
-        self._members = shaped(members, MEMBERS)
+        records = shaped(records, RECORDS)
+        self._records = {number: (name, kind) for number, _, name, kind in records.iter_rows()}
+        self._name_key = dict(zip(records["record_no"].to_list(), name_keys(records["name"].to_list()), strict=True))
+        self._links: defaultdict[int, set[Identifier]] = defaultdict(set)
+        self._holders: defaultdict[Identifier, set[int]] = defaultdict(set)
+        for number, kind, scope, digest, its_class in shaped(links, LINKS).iter_rows():
+            if its_class == "usable" and number in self._records:
+                self._links[number].add(Identifier(kind, scope or "", digest))
+                self._holders[Identifier(kind, scope or "", digest)].add(number)
+        self._decisions = shaped(decisions, DECISIONS).rows()
+        self._component = {number: component for number, component, _ in shaped(members, MEMBERS).iter_rows()}
+        self._members: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+        for member in shaped(members, MEMBERS).iter_rows():
+            self._members[member[1]].append(member)
 
-    def records(self, record_nos: pl.Series) -> pl.DataFrame:
-        return self._records.filter(pl.col("record_no").is_in(record_nos.implode()))
+    def records(self, record_nos: Collection[int]) -> Iterable[tuple[int, str | None, str | None]]:
+        return [(number, *self._records[number]) for number in record_nos if number in self._records]
 
-    def links(self, record_nos: pl.Series) -> pl.DataFrame:
-        return self._links.filter(pl.col("record_no").is_in(record_nos.implode()))
+    def links(self, record_nos: Collection[int]) -> Iterable[tuple[int, Identifier]]:
+        return [(number, identifier) for number in record_nos for identifier in self._links.get(number, ())]
 
-    def degrees(self, identifiers: pl.DataFrame) -> pl.DataFrame:
-        return self.holders(identifiers).group_by(IDENTIFIER).agg(records=pl.len().cast(pl.Int64))
+    def degrees(self, identifiers: Collection[Identifier]) -> Iterable[tuple[Identifier, int]]:
+        return [(identifier, len(self._holders[identifier])) for identifier in identifiers]
 
-    def holders(self, identifiers: pl.DataFrame) -> pl.DataFrame:
-        return self._links.join(identifiers, on=IDENTIFIER, how="semi").select(*IDENTIFIER, "record_no")
+    def holders(self, identifiers: Collection[Identifier]) -> Iterable[int]:
+        return {number for identifier in identifiers for number in self._holders.get(identifier, ())}
 
-    def namesakes(self, named: pl.DataFrame) -> pl.DataFrame:
-        names = self._records.select("record_no", name_key=name_key(pl.col("name")))
-        return (
-            self.holders(named.select(IDENTIFIER).unique())
-            .join(names, on="record_no")
-            .join(named, on=NAMED, how="semi")
-        )
+    def namesakes(self, named: Collection[Named]) -> Iterable[tuple[Named, int]]:
+        return [
+            (key, number)
+            for key in named
+            for number in self._holders.get(key.identifier, ())
+            if self._name_key[number] == key.name_key
+        ]
 
-    def decisions(self, record_nos: pl.Series) -> pl.DataFrame:
-        named = record_nos.implode()
-        return self._decisions.filter(pl.col("record_a").is_in(named) | pl.col("record_b").is_in(named))
+    def decisions(self, record_nos: Collection[int]) -> Iterable[tuple[int, int, str]]:
+        asked = set(record_nos)
+        return [(a, b, kind) for a, b, kind in self._decisions if a in asked or b in asked]
 
-    def components(self, record_nos: pl.Series) -> pl.Series:
-        return self._members.filter(pl.col("record_no").is_in(record_nos.implode()))["component_id"].unique()
-
-    def members(self, component_ids: pl.Series) -> pl.DataFrame:
-        return self._members.filter(pl.col("component_id").is_in(component_ids.implode()))
+    def members(self, record_nos: Collection[int]) -> Iterable[tuple[int, int, int]]:
+        components = {self._component[number] for number in record_nos if number in self._component}
+        return [member for component in components for member in self._members[component]]

@@ -7,17 +7,14 @@ to solve them whole.
 
 from __future__ import annotations
 
-import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-import polars as pl
-
-from mappings.identity.graph import NAMED, Graph
-from mappings.identity.layout import Degrees
-from mappings.identity.names import name_key
-from mappings.identity.partition import CAPPED, IDENTIFIER, LINKS, RECORDS, Partition, shaped
-from mappings.identity.rules import DEFAULT, Rules
-from mappings.identity.solve import solve
+from mappings.identity.exact import Case, Claim, Exclusive, Refusal, decide, joined
+from mappings.identity.graph import Graph, Identifier, Named, name_keys
+from mappings.identity.partition import Capped, Member, Refused
+from mappings.identity.rules import CUSTOMER_KINDS, DEFAULT, KindRule, Rules
 
 
 @dataclass(frozen=True)
@@ -26,182 +23,336 @@ class Change:
 
     `records`: numbers of all records that were added, removed, or whose name, kind or identifiers are not
     what they were, and of both records of every decision made or withdrawn. More than these does no harm.
-    `lost`: what these records carried before: kind, scope, digest, name_key (names.name_key of the name they
-    had; null if it did not count). At least what they carry no more; more does no harm.
+    `lost`: what these records carried before, each identifier with the name they had then. At least what
+    they carry no more; more does no harm.
     """
 
-    records: pl.Series
-    lost: pl.DataFrame
+    records: Collection[int]
+    lost: Collection[Named] = ()
 
     @classmethod
-    def of(cls, record_nos: pl.Series, records_before: pl.DataFrame, links_before: pl.DataFrame) -> Change:
-        """The change to these records, from their rows as last resolved (partition.RECORDS, LINKS)."""
-        return cls(record_nos, _carried(records_before, links_before))
+    def of(
+        cls,
+        record_nos: Collection[int],
+        names_before: Mapping[int, str | None],
+        links_before: Iterable[tuple[int, Identifier]],
+    ) -> Change:
+        """The change to these records, from the names and usable links they had when last resolved."""
+        keys = dict(zip(names_before, name_keys(list(names_before.values())), strict=True))
+        return cls(record_nos, {Named(identifier, keys.get(number)) for number, identifier in links_before})
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """The answer for the touched components.
+    """The answer for the touched components, as rows.
 
-    Replace with `partition`: the members, refusals and conflicts of every component that is in it or in
-    `vanished_components`, and the capped identifiers that are in `checked`. Its proposals are empty:
-    propose() looks at all weak keys at once. `removed`: touched records that no longer exist.
-    `vanished_customers`: ids that were a customer's and are none's any more.
+    They replace: the members, refusals and conflicts of every component that has a row in `members` or is in
+    `vanished_components`; the capped rows of the identifiers in `checked`. `removed`: touched records that no
+    longer exist. `vanished_customers`: ids that were a customer's and are none's any more. There are no
+    proposals: propose() looks at all weak keys at once.
     """
 
-    partition: Partition
-    removed: pl.Series
-    vanished_components: pl.Series
-    vanished_customers: pl.Series
-    checked: pl.DataFrame
+    members: list[Member]
+    refused: list[Refused]
+    conflicts: list[Refused]
+    capped: list[Capped]
+    checked: set[Identifier]
+    removed: list[int]
+    vanished_components: list[int]
+    vanished_customers: list[int]
+    rules_version: str
 
 
 def resolve_incremental(graph: Graph, change: Change, rules: Rules = DEFAULT) -> Resolution:
     """What a full resolution of the store would answer for the components that the change touches.
 
-    The rules must be those of the last resolution; other rules need a full one.
+    The rules must be those of the last resolution; other rules need a full one. A change of more than about
+    a fifth of all records is cheaper as a full resolution.
     """
     found = _Touched(graph, rules, change)
-    decisions = graph.decisions(found.records["record_no"])
-    partition = solve(found.records, found.links, decisions, rules, found.degrees())
-    partition = dataclasses.replace(partition, capped=_capped(found.identifiers))
-    before, now = graph.members(graph.components(found.record_nos)), partition.members
+    part = _Part(found)
+    customers, refusals = decide(part.case)
+    component = joined(found.people, part.groups())
+    members = [Member(number, component[number], customers[number]) for number in sorted(found.people)]
+    refused = [part.refused(refusal, component, customers) for refusal in refusals]
+    refused.sort(key=lambda row: (row.component_id, rules.rank.get(row.kind, -1), *row[1:3], row.scope, row.digest))
+    before = list(graph.members(found.record_nos))
     return Resolution(
-        partition=partition,
-        removed=_without(found.record_nos, now["record_no"]).sort(),
-        vanished_components=_without(before["component_id"].unique(), now["component_id"]).sort(),
-        vanished_customers=_without(before["customer_id"].unique(), now["customer_id"]).sort(),
-        checked=found.identifiers.select(IDENTIFIER).sort(IDENTIFIER),
+        members=members,
+        refused=refused,
+        conflicts=_conflicts(refused, part.several_values(component, customers)),
+        capped=found.capped(),
+        checked=set(found.degree),
+        removed=sorted(found.record_nos - found.people.keys()),
+        vanished_components=sorted({row[1] for row in before} - {member.component_id for member in members}),
+        vanished_customers=sorted({row[2] for row in before} - {member.customer_id for member in members}),
+        rules_version=rules.version,
     )
 
 
-def touched(graph: Graph, change: Change, rules: Rules = DEFAULT) -> pl.Series:
+def touched(graph: Graph, change: Change, rules: Rules = DEFAULT) -> set[int]:
     """The records whose components the change can have altered: whole components, before and after it."""
-    return _Touched(graph, rules, change).record_nos.sort()
+    return _Touched(graph, rules, change).record_nos
 
 
 class _Touched:
     """The touched records, found step by step, with all that was read of the store on the way.
 
-    `identifiers`: kind, scope, digest, records, cap, name_cap of every identifier met. `names`: the same
-    with name_key, for identifiers over their cap; its records are those of that name.
+    `people`: customer kind and name key of those that exist. `links`: their identifiers of kinds that have a
+    rule. `degree`: how many records of the whole store carry an identifier; `namesakes`: which of them have
+    the name, for identifiers over their cap. `decisions`: all that name a touched record.
     """
 
     def __init__(self, graph: Graph, rules: Rules, change: Change) -> None:
-        self.graph = graph
-        self.rules = pl.DataFrame(
-            [(r.kind, r.cap, r.name_cap, r.with_name or bool(r.joins_with_name)) for r in rules.kinds],
-            schema={"kind": pl.String, "cap": pl.Int64, "name_cap": pl.Int64, "by_name": pl.Boolean},
-            orient="row",
+        self.graph, self.rules = graph, rules
+        self.record_nos: set[int] = set()
+        self.people: dict[int, tuple[str, str | None]] = {}
+        self.links: dict[int, list[Identifier]] = {}
+        self.degree: dict[Identifier, int] = {}
+        self.namesakes: dict[Named, list[int]] = {}
+        self.decisions: set[tuple[int, int, str]] = set()
+        frontier = self._seeds(change)
+        while frontier:
+            self.record_nos |= frontier
+            frontier = self._tied_to(frontier) - self.record_nos
+
+    def rule(self, identifier: Identifier) -> KindRule:
+        return self.rules.by_kind[identifier.kind]
+
+    def over(self, identifier: Identifier) -> bool:
+        return self.degree[identifier] > self.rule(identifier).cap
+
+    def capped(self) -> list[Capped]:
+        over = sorted(identifier for identifier in self.degree if self.over(identifier))
+        return [Capped(*identifier, self.degree[identifier], self.rule(identifier).cap) for identifier in over]
+
+    def _seeds(self, change: Change) -> set[int]:
+        """The changed records, all whose ties may have changed with them, and all that was one component
+        with any of these."""
+        changed = set(change.records)
+        now = self._load(changed)
+        carried = {named for named in (*now, *change.lost) if named.identifier.kind in self.rules.by_kind}
+        self._count({named.identifier for named in carried})
+        self._count_names(carried)
+        holding = Counter(named.identifier for named in now)
+        named_holding = Counter(now)
+        seeds = set(changed)
+        # Under the cap: the others were one component with who lost it, or are with who gained it. Over it,
+        # but not by more than there are changed records with it: it may have crossed. Far over: it joined
+        # nobody before and joins nobody now.
+        seeds.update(
+            self.graph.holders(
+                {
+                    identifier
+                    for identifier in {named.identifier for named in carried}
+                    if self.degree[identifier] - holding[identifier] <= self.rule(identifier).cap
+                }
+            )
         )
-        self.record_nos = pl.Series("record_no", [], pl.Int64)
-        self.records = pl.DataFrame(schema=RECORDS)
-        self.links = pl.DataFrame(schema=LINKS)
-        identifier = {name: LINKS[name] for name in IDENTIFIER}
-        self.identifiers = pl.DataFrame(schema={**identifier, **_COUNTED})
-        self.names = pl.DataFrame(schema={**identifier, "name_key": pl.String, **_COUNTED})
-        self._namesake_rows = pl.DataFrame(schema={**identifier, "name_key": pl.String, "record_no": pl.Int64})
-        self._start(change)
+        for named in carried:
+            same = self.namesakes.get(named, [])
+            if len(same) - named_holding[named] <= self.rule(named.identifier).name_cap:
+                seeds.update(same)
+        seeds.update(number for number, _, _ in self.graph.members(seeds))
+        return seeds
 
-    def degrees(self) -> Degrees:
-        return Degrees(self.identifiers, self.names)
-
-    def _start(self, change: Change) -> None:
-        """From the changed records, over all that was one component with them, to all that now is."""
-        changed = change.records.cast(pl.Int64).unique()
-        now = _carried(self.graph.records(changed), self.graph.links(changed))
-        carried = pl.concat([now.select(NAMED), change.lost.select(NAMED)]).unique()
-        holders = self.graph.holders(self._unsettled(self._count(carried), now, IDENTIFIER).select(IDENTIFIER))
-        namesakes = self._namesakes(self._unsettled(self._count_names(carried), now, NAMED))
-        seeds = pl.concat([changed, holders["record_no"], namesakes["record_no"]]).unique()
-        before = self.graph.members(self.graph.components(seeds))["record_no"]
-        frontier = self._add(pl.concat([seeds, before]))
-        while len(frontier):
-            frontier = self._add(self._tied_to(frontier))
-
-    def _unsettled(self, counted: pl.DataFrame, now: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-        """Of what the changed records carry or carried, that whose other holders may be affected.
-
-        Under the cap: they were one component with the loser, or are with the new holder. Over the cap, but
-        not by more than the changed records that carry it: it may have crossed. Far over the cap: it joined
-        nobody before and joins nobody now.
-        """
-        cap = "cap" if key == IDENTIFIER else "name_cap"
-        holding = now.drop_nulls(key).group_by(key).agg(holding=pl.len().cast(pl.Int64))
-        fewest_before = pl.col("records") - pl.col("holding").fill_null(0)
-        return counted.join(holding, on=key, how="left").filter(fewest_before <= pl.col(cap))
-
-    def _tied_to(self, record_nos: pl.Series) -> pl.Series:
+    def _tied_to(self, record_nos: set[int]) -> set[int]:
         """All that these records are tied to: by an identifier, by an identifier and the name, by decision."""
-        records, links = self.graph.records(record_nos), self.graph.links(record_nos)
-        self.records = pl.concat([self.records, shaped(records, RECORDS)])
-        self.links = pl.concat([self.links, shaped(links, LINKS)])
-        carried = _carried(records, links)
-        joining = self._count(carried).filter(pl.col("records").is_between(2, pl.col("cap")))
-        by_name = self._count_names(carried).filter(pl.col("records").is_between(2, pl.col("name_cap")))
-        together = self.graph.decisions(record_nos).filter(pl.col("kind") == "must_link")
-        return pl.concat(
-            [
-                self.graph.holders(joining.select(IDENTIFIER))["record_no"],
-                self._namesakes(by_name)["record_no"],
-                together["record_a"],
-                together["record_b"],
-            ]
+        carried = set(self._load(record_nos))
+        self._count({named.identifier for named in carried})
+        self._count_names(carried)
+        tied = set(
+            self.graph.holders(
+                {
+                    identifier
+                    for identifier in {named.identifier for named in carried}
+                    if self.degree[identifier] > 1 and not self.over(identifier)
+                }
+            )
+        )
+        for named in carried:
+            same = self.namesakes.get(named, [])
+            if len(same) <= self.rule(named.identifier).name_cap:
+                tied.update(same)
+        decisions = set(self.graph.decisions(record_nos))
+        self.decisions |= decisions
+        tied.update(number for a, b, kind in decisions if kind == "must_link" for number in (a, b))
+        return tied
+
+    def _load(self, record_nos: set[int]) -> list[Named]:
+        """Reads records and what they carry, once; answers what these carry, with their names."""
+        new = [number for number in record_nos if number not in self.people]
+        rows = list(self.graph.records(new))
+        keys = name_keys([name for _, name, _ in rows])
+        for (number, _, kind), key in zip(rows, keys, strict=True):
+            self.people[number] = (kind if kind in CUSTOMER_KINDS else "person", key)
+            self.links[number] = []
+        for number, identifier in self.graph.links(new):
+            if identifier.kind in self.rules.by_kind and number in self.links:
+                self.links[number].append(identifier)
+        return [
+            Named(identifier, self.people[number][1])
+            for number in record_nos
+            if number in self.people
+            for identifier in self.links[number]
+        ]
+
+    def _count(self, identifiers: set[Identifier]) -> None:
+        new = identifiers - self.degree.keys()
+        self.degree.update(dict.fromkeys(new, 0))
+        self.degree.update(self.graph.degrees(new))
+
+    def _count_names(self, carried: set[Named]) -> None:
+        """Asks who else has the name, beside identifiers over the cap: under it, all holders are touched."""
+        new = {
+            named
+            for named in carried - self.namesakes.keys()
+            if named.name_key is not None
+            and self.over(named.identifier)
+            and (self.rule(named.identifier).with_name or self.rule(named.identifier).joins_with_name)
+        }
+        self.namesakes.update({named: [] for named in new})
+        for named, number in self.graph.namesakes(new):
+            self.namesakes[named].append(number)
+
+
+class _Part:
+    """The touched records as a case for the exact solver; all of them, because they are few."""
+
+    def __init__(self, found: _Touched) -> None:
+        self.found, self.rules = found, found.rules
+        self.holders: defaultdict[Identifier, list[int]] = defaultdict(list)
+        for number in sorted(found.people):
+            for identifier in found.links[number]:
+                self.holders[identifier].append(number)
+        rank = self.rules.rank
+        self.identifiers = sorted(self.holders, key=lambda i: (i.digest, rank[i.kind], i.scope))
+        self.number = {identifier: number for number, identifier in enumerate(self.identifiers)}
+        self.several: list[tuple[int, str, str]] = []
+        exclusive, unclear = self._exclusive()
+        claims: list[Claim] = []
+        for identifier in self.identifiers:
+            if found.degree[identifier] > 1:
+                claims += self._claims(identifier, unclear)
+        together, apart = self._decided()
+        self.case = Case(
+            records=sorted(found.people),
+            customer_kind={number: CUSTOMER_KINDS.index(kind) for number, (kind, _) in found.people.items()},
+            name={number: key for number, (_, key) in found.people.items() if key is not None},
+            exclusive=exclusive,
+            must_link=together,
+            cannot_link=apart,
+            claims=claims,
+            name_cap={rank: rule.name_cap for rank, rule in enumerate(self.rules.kinds) if rule.with_name},
         )
 
-    def _add(self, record_nos: pl.Series) -> pl.Series:
-        """Remembers records as touched; answers those that were not yet."""
-        new = _without(record_nos.unique(), self.record_nos)
-        self.record_nos = pl.concat([self.record_nos, new])
-        return new
+    def groups(self) -> Iterable[Collection[int]]:
+        """What ties records into raw components."""
+        yield from (claim.holders for claim in self.case.claims)
+        yield from self.case.must_link
 
-    def _count(self, carried: pl.DataFrame) -> pl.DataFrame:
-        """The identifiers of kinds that have a rule, with records (0: nobody any more), cap and name_cap."""
-        wanted = carried.select(IDENTIFIER).unique().join(self.rules, on="kind")
-        new = wanted.join(self.identifiers, on=IDENTIFIER, how="anti")
-        if new.height:
-            counted = new.join(self.graph.degrees(new.select(IDENTIFIER)), on=IDENTIFIER, how="left")
-            self.identifiers = pl.concat([self.identifiers, _counted(counted, IDENTIFIER)])
-        return self.identifiers.join(wanted, on=IDENTIFIER, how="semi")
+    def refused(self, refusal: Refusal, component: Mapping[int, int], customers: Mapping[int, int]) -> Refused:
+        must_link = Identifier("must_link", "", b"")
+        identifier = must_link if refusal.identifier is None else self.identifiers[refusal.identifier]
+        a, b = refusal.record_a, refusal.record_b
+        return Refused(
+            component_id=component[a],
+            record_a=a,
+            record_b=b,
+            customer_a=customers[a],
+            customer_b=customers[b],
+            kind=identifier.kind,
+            scope=identifier.scope,
+            digest=identifier.digest,
+            with_name=refusal.with_name,
+            code=refusal.code,
+            against_kind=refusal.against_kind,
+            against_scope=refusal.against_scope,
+            against_a=refusal.against_a,
+            against_b=refusal.against_b,
+            open=refusal.open,
+        )
 
-    def _count_names(self, carried: pl.DataFrame) -> pl.DataFrame:
-        """The same for names beside identifiers over the cap; under it, all holders are touched anyway.
-        Asks for the namesakes once and keeps them."""
-        over = self.identifiers.filter(pl.col("records") > pl.col("cap"))
-        by_name = self.rules.filter("by_name")
-        wanted = carried.drop_nulls("name_key").select(NAMED).unique().join(by_name, on="kind")
-        wanted = wanted.join(over, on=IDENTIFIER, how="semi")
-        new = wanted.join(self.names, on=NAMED, how="anti")
-        if new.height:
-            rows = self.graph.namesakes(new.select(NAMED)).select(*NAMED, "record_no")
-            self._namesake_rows = pl.concat([self._namesake_rows, rows])
-            counted = new.join(rows.group_by(NAMED).agg(records=pl.len()), on=NAMED, how="left")
-            self.names = pl.concat([self.names, _counted(counted, NAMED)])
-        return self.names.join(wanted, on=NAMED, how="semi")
+    def several_values(self, component: Mapping[int, int], customers: Mapping[int, int]) -> list[Refused]:
+        """A conflict for each record that carries several values of an exclusive identifier."""
+        return [
+            Refused(
+                component_id=component[number],
+                record_a=number,
+                record_b=number,
+                customer_a=customers[number],
+                customer_b=customers[number],
+                kind=kind,
+                scope=scope,
+                digest=b"",
+                with_name=False,
+                code="several_values",
+                against_kind="",
+                against_scope="",
+                against_a=None,
+                against_b=None,
+                open=True,
+            )
+            for number, kind, scope in self.several
+        ]
 
-    def _namesakes(self, counted: pl.DataFrame) -> pl.DataFrame:
-        return self._namesake_rows.join(counted, on=NAMED, how="semi")
+    def _exclusive(self) -> tuple[dict[int, list[Exclusive]], set[tuple[int, Identifier]]]:
+        """The exclusive values of each record, and those links that say nothing certain: a record with two
+        values in one scope is not known by either."""
+        exclusive: dict[int, list[Exclusive]] = {}
+        unclear: set[tuple[int, Identifier]] = set()
+        kinds = {rule.kind for rule in self.rules.kinds if rule.exclusive}
+        for number, identifiers in self.found.links.items():
+            scoped: defaultdict[tuple[str, str], list[Identifier]] = defaultdict(list)
+            for identifier in identifiers:
+                if identifier.kind in kinds:
+                    scoped[identifier.kind, identifier.scope].append(identifier)
+            for (kind, scope), values in scoped.items():
+                if len(values) == 1:
+                    exclusive.setdefault(number, []).append(Exclusive(kind, scope, self.number[values[0]]))
+                else:
+                    self.several.append((number, kind, scope))
+                    unclear.update((number, value) for value in values)
+        return exclusive, unclear
+
+    def _claims(self, identifier: Identifier, unclear: set[tuple[int, Identifier]]) -> list[Claim]:
+        """What the identifier claims by itself, for each customer kind, and with the name beside it."""
+        found, rule, number = self.found, self.found.rule(identifier), self.number[identifier]
+        rank, over = self.rules.rank[identifier.kind], found.over(identifier)
+        every = self.holders[identifier]
+        plain: defaultdict[str, list[int]] = defaultdict(list)
+        named: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for record in every:
+            kind, key = found.people[record]
+            if (record, identifier) in unclear:
+                continue
+            if kind in rule.joins and not over:
+                plain[kind].append(record)
+            elif key is not None and ((kind in rule.joins and rule.with_name) or kind in rule.joins_with_name):
+                named[kind, key].append(record)
+        claims = [Claim(rank, tuple(group), number) for group in plain.values() if len(group) > 1]
+        if named:
+            # The name's cap counts all holders of that name, whatever their customer kind.
+            here = Counter(found.people[record][1] for record in every)
+            for (_, key), group in named.items():
+                namesakes = len(found.namesakes[Named(identifier, key)]) if over else here[key]
+                if len(group) > 1 and namesakes <= rule.name_cap:
+                    claims.append(Claim(rank, tuple(group), number, with_name=True))
+        return claims
+
+    def _decided(self) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """must_link and cannot_link between touched records; for a pair with both, cannot_link holds."""
+        pairs: dict[str, set[tuple[int, int]]] = {"must_link": set(), "cannot_link": set()}
+        for a, b, kind in self.found.decisions:
+            if a != b and a in self.found.people and b in self.found.people:
+                pairs[kind].add((min(a, b), max(a, b)))
+        return sorted(pairs["must_link"] - pairs["cannot_link"]), sorted(pairs["cannot_link"])
 
 
-_COUNTED = {"records": pl.Int64, "cap": pl.Int64, "name_cap": pl.Int64}
-
-
-def _counted(rows: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    return rows.select(*key, pl.col("records").fill_null(0).cast(pl.Int64), "cap", "name_cap")
-
-
-def _carried(records: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
-    """record_no, kind, scope, digest, name_key of every usable identifier of these records, once."""
-    names = records.select(pl.col("record_no").cast(pl.Int64), name_key=name_key(pl.col("name")))
-    usable = shaped(links, LINKS).filter(pl.col("class") == "usable")
-    carried = usable.select("record_no", "kind", pl.col("scope").fill_null(""), "digest").unique()
-    return carried.join(names, on="record_no", how="left").select("record_no", *NAMED)
-
-
-def _capped(identifiers: pl.DataFrame) -> pl.DataFrame:
-    over = identifiers.filter(pl.col("records") > pl.col("cap")).sort(IDENTIFIER)
-    return over.select(pl.col(name).cast(dtype) for name, dtype in CAPPED.items())
-
-
-def _without(values: pl.Series, taken: pl.Series) -> pl.Series:
-    return values.filter(~values.is_in(taken.implode()))
+def _conflicts(refused: Iterable[Refused], several_values: Iterable[Refused]) -> list[Refused]:
+    """What waits for a person: the strongest evidence for each pair of customers."""
+    first: dict[frozenset[int], Refused] = {}
+    for row in refused:
+        if row.open:
+            first.setdefault(frozenset((row.customer_a, row.customer_b)), row)
+    return sorted([*first.values(), *several_values], key=lambda row: (*row[:3], row.kind, row.scope, row.digest))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -13,18 +12,6 @@ from mappings.identity.exact import Case, Claim, Exclusive
 from mappings.identity.names import name_key
 from mappings.identity.partition import DECISIONS, IDENTIFIER, LINKS, RECORDS, shaped
 from mappings.identity.rules import CUSTOMER_KINDS, KindRule, Rules
-
-
-@dataclass(frozen=True)
-class Degrees:
-    """How many records carry an identifier, counted over the whole store while only a part is laid out.
-
-    `identifiers`: kind, scope, digest, records, for every identifier of the part. `names`: kind, scope,
-    digest, name_key, records, for every name beside an identifier over its cap.
-    """
-
-    identifiers: pl.DataFrame
-    names: pl.DataFrame
 
 
 class Layout:
@@ -40,16 +27,15 @@ class Layout:
         links: pl.DataFrame,
         decisions: pl.DataFrame,
         rules: Rules,
-        degrees: Degrees | None = None,
     ) -> None:
         self.rules = rules
         self.links = shaped(links, LINKS).with_columns(pl.col("scope").fill_null(""))
         self.scopes = self.links["scope"].unique().sort()
         self.nodes = _nodes(shaped(records, RECORDS))
         self.must_link, self.cannot_link = _pairs(shaped(decisions, DECISIONS), self.nodes)
-        self.held = self._held(degrees)
+        self.held = self._held()
         self._split()
-        self.named = self._named(degrees)
+        self.named = self._named()
 
     def edges(self) -> pl.DataFrame:
         """Each identifier ties its holders of one customer kind to the first of them; decisions tie pairs."""
@@ -117,7 +103,7 @@ class Layout:
         """The rows with the kind, scope and digest of their identifier."""
         return pl.concat([rows, self.links.select(IDENTIFIER)[rows["row"]]], how="horizontal")
 
-    def _held(self, degrees: Degrees | None) -> pl.DataFrame:
+    def _held(self) -> pl.DataFrame:
         """Every usable identifier of a kind that has a rule, once per record."""
         # Digests are compared as two integers: sorting them is four times as fast as grouping bytes.
         if not (self.links["digest"].bin.size() == 16).all():
@@ -147,14 +133,8 @@ class Layout:
             "digest_high", "digest_low", "new"
         )
         caps = pl.Series([rule.cap for rule in self.rules.kinds], dtype=pl.Int64)
-        return held.with_columns(degree=self._degree(held, degrees), cap=caps.gather(held["rank"]))
-
-    def _degree(self, held: pl.DataFrame, degrees: Degrees | None) -> pl.Series:
-        if degrees is None:
-            runs = held["identifier"].rle().struct.field("len").cast(pl.Int64)
-            return runs.gather(held["identifier"])
-        counted = degrees.identifiers.select(*IDENTIFIER, "records")
-        return self.identifiers(held).join(counted, on=IDENTIFIER, how="left", maintain_order="left")["records"]
+        degree = held["identifier"].rle().struct.field("len").cast(pl.Int64)
+        return held.with_columns(degree=degree.gather(held["identifier"]), cap=caps.gather(held["rank"]))
 
     def _split(self) -> None:
         """What may join by itself (plain) or only with the name (weak), and what excludes (exclusive)."""
@@ -174,7 +154,7 @@ class Layout:
         falls_back = pl.col("rank").is_in(self._ranks(lambda rule: rule.with_name))
         self._weak = shared.filter((joins & over & falls_back) | self._allowed(lambda rule: rule.joins_with_name))
 
-    def _named(self, degrees: Degrees | None) -> pl.DataFrame:
+    def _named(self) -> pl.DataFrame:
         """Holders that an identifier joins only together with the name, with their name_key."""
         weak = self._weak
         if weak.is_empty():
@@ -185,16 +165,7 @@ class Layout:
             "node", name_key=name_key(pl.col("name"))
         )
         every = every.join(keys.drop_nulls(), on="node", maintain_order="left")
-        local = pl.len().over("identifier", "name_key").cast(pl.Int64)
-        if degrees is None:
-            every = every.with_columns(records=local)
-        else:
-            # Under the cap all holders are here; over it, the store has counted those of the name.
-            counted = degrees.names.select(*IDENTIFIER, "name_key", "records")
-            every = self.identifiers(every).join(
-                counted, on=[*IDENTIFIER, "name_key"], how="left", maintain_order="left"
-            )
-            every = every.with_columns(pl.coalesce("records", local))
+        every = every.with_columns(records=pl.len().over("identifier", "name_key").cast(pl.Int64))
         caps = pl.Series([rule.name_cap for rule in self.rules.kinds], dtype=pl.Int64)
         every = every.filter((pl.col("records") > 1) & (pl.col("records") <= caps.gather(every["rank"])))
         return weak.join(

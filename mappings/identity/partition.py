@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import polars as pl
 
@@ -33,11 +34,43 @@ LINKS: Mapping[str, pl.DataType] = {
 DECISIONS: Mapping[str, pl.DataType] = {"record_a": pl.Int64(), "record_b": pl.Int64(), "kind": pl.String()}
 """Decisions in force, kind must_link or cannot_link. Where both exist for a pair, cannot_link holds."""
 
-MEMBERS: Mapping[str, pl.DataType] = {
-    "record_no": pl.Int64(),
-    "component_id": pl.Int64(),
-    "customer_id": pl.Int64(),
-}
+
+class Member(NamedTuple):
+    """A record's component (all that hangs together under the caps, before refusals; its smallest record_no)
+    and customer (smallest record_no of its set)."""
+
+    record_no: int
+    component_id: int
+    customer_id: int
+
+
+MEMBERS: Mapping[str, pl.DataType] = dict.fromkeys(Member._fields, pl.Int64())
+
+
+class Refused(NamedTuple):
+    """Two records that share the identifier (with_name: and the name), or that a must_link names (kind
+    must_link, digest empty), and yet were not united.
+
+    `code` is the reason (CODES). against_*: what stands against it: the records of the two customers that
+    carry two values of an exclusive identifier, or that a cannot_link names. `open`: waits for a person.
+    """
+
+    component_id: int
+    record_a: int
+    record_b: int
+    customer_a: int
+    customer_b: int
+    kind: str
+    scope: str
+    digest: bytes
+    with_name: bool
+    code: str
+    against_kind: str
+    against_scope: str
+    against_a: int | None
+    against_b: int | None
+    open: bool
+
 
 REFUSED: Mapping[str, pl.DataType] = {
     "component_id": pl.Int64(),
@@ -56,11 +89,6 @@ REFUSED: Mapping[str, pl.DataType] = {
     "against_b": pl.Int64(),
     "open": pl.Boolean(),
 }
-"""Two records that carry the identifier (kind, scope, digest; with_name: and the same name), or that a
-must_link names (kind must_link, digest empty), and yet were not united, with the reason `code` (CODES).
-against_*: what stands against it: the records in the two customers that carry two values of an exclusive
-identifier, or that a cannot_link names. open: waits for a person."""
-
 CODES: Mapping[str, Text] = {
     "exclusive": Text("排他标识不同", "they differ in an exclusive identifier"),
     "cannot_link": Text("已人工确认不是同一客户", "a person decided that they are not the same customer"),
@@ -69,6 +97,17 @@ CODES: Mapping[str, Text] = {
     "several_values": Text("一条记录带有多个排他标识", "one record carries several values of an exclusive identifier"),
 }
 
+
+class Capped(NamedTuple):
+    """An identifier that more records carry than its kind's cap allows."""
+
+    kind: str
+    scope: str
+    digest: bytes
+    records: int
+    cap: int
+
+
 CAPPED: Mapping[str, pl.DataType] = {
     "kind": pl.String(),
     "scope": pl.String(),
@@ -76,8 +115,6 @@ CAPPED: Mapping[str, pl.DataType] = {
     "records": pl.Int64(),
     "cap": pl.Int64(),
 }
-"""Identifiers that more records carry than their kind's cap allows."""
-
 PROPOSALS: Mapping[str, pl.DataType] = {
     "record_a": pl.Int64(),
     "record_b": pl.Int64(),
@@ -92,11 +129,9 @@ PROPOSALS: Mapping[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class Partition:
-    """Who is one customer.
+    """Who is one customer, as frames of Member, Refused and Capped.
 
-    `members`: each record with its component (all that hangs together under the cap, before refusals) and
-    its customer (smallest record_no of the set), sorted by record_no.
-    `refused`: unions that were not made and would matter, each with its reason.
+    `members` is sorted by record_no. `refused`: unions that were not made, each with its reason.
     `conflicts`: those that wait for a person, one row per pair of customers (and per record with several
     values of an exclusive identifier), same columns.
     """

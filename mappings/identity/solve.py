@@ -6,15 +6,14 @@ stay apart (exclusive identifiers, decisions) does the exact solver look, union 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import polars as pl
 
 from mappings.identity.components import components
 from mappings.identity.exact import Refusal, decide
-from mappings.identity.layout import Degrees, Layout
-from mappings.identity.partition import CAPPED, DECISIONS, IDENTIFIER, MEMBERS, PROPOSALS, REFUSED, Partition
+from mappings.identity.layout import Layout
+from mappings.identity.partition import CAPPED, DECISIONS, IDENTIFIER, MEMBERS, REFUSED, Partition
 from mappings.identity.propose import propose
 from mappings.identity.rules import DEFAULT, Rules
 
@@ -32,16 +31,7 @@ def resolve(
     """
     if decisions is None:
         decisions = pl.DataFrame(schema=DECISIONS)
-    partition = solve(records, links, decisions, rules)
-    return dataclasses.replace(partition, proposals=propose(records, links, partition.members, decisions, rules))
-
-
-def solve(
-    records: pl.DataFrame, links: pl.DataFrame, decisions: pl.DataFrame, rules: Rules, degrees: Degrees | None = None
-) -> Partition:
-    """The partition without proposals. With `degrees`, the frames may be a part of all there is, if it is
-    whole components."""
-    layout = Layout(records, links, decisions, rules, degrees)
+    layout = Layout(records, links, decisions, rules)
     label = components(layout.nodes.height, layout.edges())
     contested = layout.contested(label)
     customer, refusals = label, list[Refusal]()
@@ -59,7 +49,7 @@ def solve(
         refused=refused,
         conflicts=_conflicts(refused, _several_values(layout, members)),
         capped=_capped(layout),
-        proposals=pl.DataFrame(schema=PROPOSALS),
+        proposals=propose(records, links, members, decisions, rules),
         rules_version=rules.version,
     )
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
-from mappings.identity.graph import FrameGraph
+from mappings.identity.graph import Identifier, MemoryGraph
 from mappings.identity.incremental import Change, resolve_incremental, touched
 from mappings.identity.partition import CAPPED, DECISIONS, IDENTIFIER, LINKS, MEMBERS, RECORDS, REFUSED
 from mappings.identity.rules import KindRule, Rules
@@ -61,27 +61,28 @@ class Store:
     def apply(self, people, toggled):
         """Changes records (None removes one) and makes or withdraws decisions; tells what changed."""
         numbers = {*people, *(n for a, b, _ in toggled for n in (a, b))}
-        before = self.records(numbers), self.links(numbers)
+        names = {n: self.people[n][0] for n in numbers if n in self.people}
+        links = [(row[0], Identifier(*row[1:4])) for row in self.links(numbers).iter_rows() if row[4] == "usable"]
         for number, person in people.items():
             if person is None:
                 self.people.pop(number, None)
             else:
                 self.people[number] = person
         self.decisions ^= set(toggled)
-        return Change.of(pl.Series(sorted(numbers), dtype=pl.Int64), *before)
+        return Change.of(numbers, names, links)
 
     def graph(self):
-        return FrameGraph(self.records(), self.links(), self.decided(), self.members)
+        return MemoryGraph(self.records(), self.links(), self.decided(), self.members)
 
     def resolve(self, change, rules):
         answer = resolve_incremental(self.graph(), change, rules)
-        new = answer.partition
-        gone = pl.concat([answer.vanished_components, new.members["component_id"]]).unique().implode()
-        for name in ("members", "refused", "conflicts"):
+        gone = {*answer.vanished_components, *(member.component_id for member in answer.members)}
+        for name, schema in (("members", MEMBERS), ("refused", REFUSED), ("conflicts", REFUSED)):
             kept = getattr(self, name).filter(~pl.col("component_id").is_in(gone))
-            setattr(self, name, pl.concat([kept, getattr(new, name)]))
-        kept = self.capped.join(answer.checked, on=IDENTIFIER, how="anti")
-        self.capped = pl.concat([kept, new.capped])
+            new = pl.DataFrame(getattr(answer, name), schema=schema, orient="row")
+            setattr(self, name, pl.concat([kept, new]))
+        kept = [row for row in self.capped.rows() if Identifier(*row[:3]) not in answer.checked]
+        self.capped = pl.DataFrame(kept + answer.capped, schema=CAPPED, orient="row")
         return answer
 
 
