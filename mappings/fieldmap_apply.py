@@ -325,10 +325,11 @@ class _Work:
             if cells.str.contains(r"^[{\[]").any():
                 values = [None if cell is None else nested(cell) for cell in values]
             columns.append(values)
-        names = tuple(entity.extra)
-        rows = (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
-        given = ({name: value for name, value in row.items() if value is not None} for row in rows)
-        return pl.Series([exactjson.encode(row).decode() if row else None for row in given], dtype=pl.String)
+        texts: list[str | None] = []
+        for row in zip(*columns, strict=True):
+            given = {name: value for name, value in zip(entity.extra, row, strict=True) if value is not None}
+            texts.append(exactjson.encode(given).decode() if given else None)
+        return pl.Series(texts, dtype=pl.String)
 
     def _identifier_columns(
         self, rules: Sequence[IdentifierRule], table: Table, entity: EntityMap, block: str

@@ -97,12 +97,14 @@ def decimal(cells: pl.Series, options: Options) -> pl.Series:
 def scaled(cells: pl.Series, places: int) -> pl.Series:
     """value * 10**places as Int64; null if that is not a whole number, too large, or no number."""
 
+    in_parts = partial(_scaled_in_parts, places=places)
+
     def from_plain(left: pl.Series) -> pl.Series:
         plain = _plain(left)
-        values = then(plain, _scaled_quickly(plain, places), partial(_scaled_in_parts, places=places))
-        return then(plain, values, partial(_scaled_slowly, places=places))
+        return then(plain, in_parts(plain), partial(_scaled_slowly, places=places))
 
-    return then(cells, _scaled_quickly(cells, places), from_plain)
+    values = then(cells, _scaled_quickly(cells, places), in_parts)
+    return then(cells, values, from_plain)
 
 
 _CANONICAL = r"^-?[1-9][0-9]{0,59}(?:\.[0-9]{0,59}[1-9])?$|^-?0\.[0-9]{0,59}[1-9]$|^0$"
