@@ -100,13 +100,17 @@ def select(
     statuses: Sequence[str] = STATUSES,
     ready_at: int | None = None,
     plan: str | None = None,
+    approved: bool = False,
+    unread: bool = False,
+    fields: Sequence[str] = (),
     after: str = "",
     limit: int,
 ) -> list[Row]:
     """Rows by target, record and field, up to about `limit`, and of the last record always all that match.
 
-    `ready_at`: only rows whose time to be tried has come. `plan`: only rows an approved plan covers. `after`:
-    only records behind that one, to go on where the last page ended.
+    `ready_at`: only rows whose time to be tried has come. `plan`: only rows that approved plan covers;
+    `approved`: only rows any approved plan covers. `unread`: only rows of which nobody has read what the target
+    holds. `after`: only records behind that one, to go on where the last page ended.
     """
     words = ", ".join(f"'{status}'" for status in statuses)
     where = [f"status IN ({words})"]
@@ -120,6 +124,10 @@ def select(
         if wanted:
             where.append(condition)
             parameters.append(value)
+    where += ["plan IS NOT NULL"] * approved + ["confirmed_at IS NULL"] * unread
+    if fields:
+        where.append(f"field IN ({', '.join('?' * len(fields))})")
+        parameters += fields
     found = [
         Row(*row)
         for row in execute(

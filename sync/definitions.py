@@ -67,16 +67,16 @@ class InForce:
 def in_force(tx: Connection, definitions: Definitions, now: int) -> InForce:
     """Registers what is new in the files as drafts and says which definitions count."""
     problems = [problem for one in definitions.all() if (problem := _register(tx, one, now)) is not None]
+    return InForce(current(tx, definitions), published_kinds(tx), tuple(problems))
+
+
+def current(tx: Connection, definitions: Definitions) -> Definitions:
+    """The published definitions, and those of the files where nothing is published."""
     chosen: dict[str, Definition] = {one.kind: one for one in definitions.all()}
-    published = execute(tx, "SELECT name, definition FROM score_definition WHERE status = ?", (PUBLISHED,)).all()
+    published = execute(tx, "SELECT name, definition FROM score_definition WHERE status = ?", (PUBLISHED,))
     for kind, text in published:
         chosen[kind] = msgspec.json.decode(text, type=CLASSES[kind])
-    names = [field.name for field in fields(Definitions)]
-    return InForce(
-        Definitions(**{kind: chosen[kind] for kind in names}),  # type: ignore[arg-type]  # CLASSES says which
-        frozenset(kind for kind, _ in published),
-        tuple(problems),
-    )
+    return Definitions(**{field.name: chosen[field.name] for field in fields(Definitions)})  # type: ignore[arg-type]
 
 
 def published_kinds(tx: Connection) -> frozenset[str]:

@@ -1,0 +1,1 @@
+"""Writes scores and purchase facts back: what is wanted, plans and approvals, sending, reading back."""
