@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from mappings.documents import Document, load, parse
 from mappings.problems import LiukeError, Problem, Text
 from mappings.scores.definitions import (
     SIGNALS,
@@ -29,7 +30,10 @@ from mappings.scores.definitions import (
     Tier,
     Tiers,
 )
-from mappings.scores.page import Page, Place
+from mappings.scores.page import Place
+
+Head = dict[str, Any]
+"""What every definition has: kind, version, title, digest."""
 
 SHIPPED = Path(__file__).parent / "definitions"
 """The definitions that come with Liuke; a file of the same kind in the user's folder replaces one."""
@@ -46,19 +50,9 @@ def load_definitions(folder: Path | None = None) -> Definitions:
         read: dict[str, str] = {}
         for path in sorted(source.glob("*.yaml")) if source is not None and source.is_dir() else ():
             try:
-                definition = read_definition(path.read_text(encoding="utf-8"), path.name)
+                definition = _definition(load(path))
             except LiukeError as error:
                 problems += error.problems
-                continue
-            except UnicodeDecodeError:
-                problems.append(
-                    Problem(
-                        "score.definition-encoding",
-                        Text("评分定义文件不是 UTF-8 编码", "the score definition is not UTF-8 text"),
-                        path.name,
-                        Text("另存为 UTF-8", "save it as UTF-8"),
-                    )
-                )
                 continue
             if definition.kind in read:
                 problems.append(_twice(definition.kind, read[definition.kind], path.name))
@@ -71,28 +65,29 @@ def load_definitions(folder: Path | None = None) -> Definitions:
 
 def read_definition(text: str, where: str) -> Definition:
     """The definition that one YAML text holds; `where` names the file in messages."""
-    page = Page(text, where)
-    kind = page.top.choice("kind", tuple(READERS))
+    return _definition(parse(text, where))
+
+
+def _definition(document: Document) -> Definition:
+    top = Place(document, [], (), document.data)
+    kind = top.choice("kind", tuple(READERS))
     if kind not in READERS:
-        raise LiukeError(*page.problems)
-    definition = READERS[kind](page.top)
-    page.top.no_other_keys()
-    if page.problems:
-        raise LiukeError(*page.problems)
-    return definition
-
-
-def _head(top: Place) -> dict[str, Any]:
-    meaning = json.dumps(top.plain(), ensure_ascii=False, sort_keys=True)
-    return {
-        "kind": top.choice("kind", tuple(READERS)),
+        raise LiukeError(*top.problems)
+    meaning = json.dumps(document.data, ensure_ascii=False, sort_keys=True)
+    head = {
+        "kind": kind,
         "version": top.whole("version", 1),
         "title": top.text_pair("title"),
         "digest": hashlib.sha256(meaning.encode()).hexdigest(),
     }
+    definition = READERS[kind](top, head)
+    top.no_other_keys()
+    if top.problems:
+        raise LiukeError(*top.problems)
+    return definition
 
 
-def _rfm(top: Place) -> Rfm:
+def _rfm(top: Place, head: Head) -> Rfm:
     quantiles = top.choice("method", ("thresholds", "quantiles")) == "quantiles"
     points = top.whole("points", 2, 100)
     steps = None if quantiles else points - 1
@@ -106,7 +101,7 @@ def _rfm(top: Place) -> Rfm:
             Text("至少一个权重大于 0", "make one weight greater than 0"),
         )
     return Rfm(
-        **_head(top),
+        **head,
         window_days=top.whole("window_days", 1),
         least_net_amount=top.money("least_net_amount"),
         quantiles=quantiles,
@@ -134,7 +129,7 @@ def _signal(place: Place, key: str, steps: int | None, *, money: bool = False) -
     return Signal(weight, values)
 
 
-def _tiers(top: Place) -> Tiers:
+def _tiers(top: Place, head: Head) -> Tiers:
     tiers = tuple(
         Tier(
             place.word("tier"),
@@ -147,10 +142,10 @@ def _tiers(top: Place) -> Tiers:
     borders = [tier.at_least if tier.at_least is not None else tier.above for tier in tiers]
     _check_ladder(top, "tiers", borders)
     _check_unlike(top, "tiers", [tier.tier for tier in tiers])
-    return Tiers(**_head(top), tiers=tiers)
+    return Tiers(**head, tiers=tiers)
 
 
-def _lifecycle(top: Place) -> Lifecycle:
+def _lifecycle(top: Place, head: Head) -> Lifecycle:
     stages = tuple(
         Stage(place.word("stage"), place.text_pair("label"), place.whole_or_none("up_to_days", 0))
         for place in top.each("stages")
@@ -159,7 +154,7 @@ def _lifecycle(top: Place) -> Lifecycle:
     _check_ladder(top, "stages", [None if end is None else -end for end in ends])
     _check_unlike(top, "stages", [stage.stage for stage in stages])
     return Lifecycle(
-        **_head(top),
+        **head,
         stages=stages,
         risk_days=top.whole("risk_days", 1),
         silent_days=top.whole("silent_days", 1),
@@ -167,7 +162,7 @@ def _lifecycle(top: Place) -> Lifecycle:
     )
 
 
-def _churn(top: Place) -> Churn:
+def _churn(top: Place, head: Head) -> Churn:
     rules = tuple(
         ChurnRule(
             id=place.word("id"),
@@ -182,10 +177,10 @@ def _churn(top: Place) -> Churn:
         for place in top.each("rules")
     )
     _check_unlike(top, "rules", [rule.id for rule in rules])
-    return Churn(**_head(top), rules=rules)
+    return Churn(**head, rules=rules)
 
 
-def _health(top: Place) -> Health:
+def _health(top: Place, head: Head) -> Health:
     parts = tuple(
         Part(
             place.word("id"),
@@ -214,10 +209,10 @@ def _health(top: Place) -> Health:
         )
     _check_ladder(top, "grades", [grade.at_least for grade in grades])
     _check_unlike(top, "parts", [part.id for part in parts])
-    return Health(**_head(top), parts=parts, grades=grades)
+    return Health(**head, parts=parts, grades=grades)
 
 
-def _indicators(top: Place) -> Indicators:
+def _indicators(top: Place, head: Head) -> Indicators:
     indicators = []
     for place in top.each("indicators"):
         indicator = Indicator(
@@ -234,10 +229,10 @@ def _indicators(top: Place) -> Indicators:
             )
         indicators.append(indicator)
     _check_unlike(top, "indicators", [indicator.id for indicator in indicators])
-    return Indicators(**_head(top), indicators=tuple(indicators))
+    return Indicators(**head, indicators=tuple(indicators))
 
 
-READERS: dict[str, Callable[[Place], Definition]] = {
+READERS: dict[str, Callable[[Place, Head], Definition]] = {
     "rfm": _rfm,
     "tiers": _tiers,
     "lifecycle": _lifecycle,

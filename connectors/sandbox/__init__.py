@@ -1,0 +1,1 @@
+"""Simulated vendors and the demo company: their real quirks, their faults on demand, their own books."""
