@@ -15,26 +15,26 @@ COLUMNS = ("source_id", "kind", "scope", "digest", "mask", "value_enc", "class",
 """What `replace` wants of each identifier, besides the record's number."""
 
 
-def names(tx: Connection, connector: str, source_ids: pl.Series) -> pl.DataFrame:
-    """source_id and name of these records as they stand, to be asked before new versions are written."""
+def facts(tx: Connection, connector: str, source_ids: pl.Series) -> pl.DataFrame:
+    """source_id, name and kind of these records as they stand, to be asked before new versions are written."""
     rows: list[tuple[object, ...]] = []
     for start in range(0, len(source_ids), BATCH):
         sql, parameter = listed(tx, source_ids.slice(start, BATCH).to_list())
         rows += execute(
             tx,
-            f"SELECT source_id, name FROM customer_record WHERE connector = ? AND source_id IN {sql}",
+            f"SELECT source_id, name, kind FROM customer_record WHERE connector = ? AND source_id IN {sql}",
             (connector, parameter),
         ).all()
-    return pl.DataFrame(rows, schema={"source_id": pl.String, "name": pl.String}, orient="row")
+    return pl.DataFrame(rows, schema={"source_id": pl.String, "name": pl.String, "kind": pl.String}, orient="row")
 
 
 def replace(
-    tx: Connection, connector: str, records: pl.DataFrame, identifiers: pl.DataFrame, names_before: pl.DataFrame
+    tx: Connection, connector: str, records: pl.DataFrame, identifiers: pl.DataFrame, facts_before: pl.DataFrame
 ) -> int:
-    """Gives these records exactly these identifiers, and queues them for resolution.
+    """Gives these records exactly these identifiers; queues those with other identifiers, name or kind than before.
 
-    `records` has source_id, record_no and extracted_at; `identifiers` has COLUMNS and may name other records,
-    which are ignored; `names_before` is what `names` said. Returns how many records were queued.
+    `records` has source_id, record_no, name, kind and extracted_at; `identifiers` has COLUMNS and may name other
+    records, which are ignored; `facts_before` is what `facts` said. Returns how many records were queued.
     """
     wanted = identifiers.join(records, on="source_id", how="inner").sort("source_id", "kind", "scope", "digest")
     before = _known(tx, connector, records["source_id"].sort().to_list())
@@ -63,9 +63,15 @@ def replace(
             pl.col("extracted_at").alias("last_seen_at"),
         ).rows(),
     )
-    queue(tx, records["record_no"])
-    lose(tx, before.join(names_before.with_columns(name_key=name_key(pl.col("name"))), on="source_id", how="left"))
-    return records.height
+    added = wanted.join(before, on=key, how="anti")
+    unchanged = records.join(facts_before, on=["source_id", "name", "kind"], how="semi", nulls_equal=True)
+    moved = pl.concat([gone["source_id"], added["source_id"]]).unique()
+    changed = records.join(unchanged.select("source_id"), on="source_id", how="anti")["source_id"]
+    queued = records.filter(pl.col("source_id").is_in(pl.concat([moved, changed]).unique().implode()))
+    queue(tx, queued["record_no"])
+    names = facts_before.select("source_id", name_key=name_key(pl.col("name")))
+    lose(tx, before.join(queued.select("source_id"), on="source_id").join(names, on="source_id", how="left"))
+    return queued.height
 
 
 def queue(tx: Connection, record_nos: pl.Series) -> None:

@@ -120,7 +120,7 @@ def _frame(table: Table, like: pl.DataFrame, rows: list[dict[str, Any]]) -> pl.D
             dtype=pl.String,
         )
     )
-    hashed = content_hash(frame, [f.name for f in model.ENTITIES[table.name].content()])
+    hashed = content_hash(frame, model.ENTITIES[table.name].content())
     return frame.with_columns(hashed.alias("content_hash")).sort("source_id")
 
 
