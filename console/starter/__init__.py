@@ -1,0 +1,1 @@
+"""What `liuke init` puts into a new folder."""
