@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from mappings import model
 from mappings.problems import Text
-from quality import set_checks
+from quality import baselines, set_checks
 from quality.contract import Contracts, Dimension, Kind, Rule, Severity
 from quality.expectations import Expectations
 from quality.set_checks import Asked, Judged
@@ -71,6 +71,7 @@ def run_checks(tx: Connection, now: int, contracts: Contracts, expectations: Exp
         results += _findings(tx, asked, contracts, entity)
         results += _completeness(tx, contracts, expectations, entity)
         results += _quarantined(tx, held, contracts, expectations, entity)
+    results += [_volume(volume, expectations) for volume in baselines.volumes(tx, now, expectations)]
     return results
 
 
@@ -183,6 +184,22 @@ def judge_share(good: int, total: int, target: Decimal, severity: Severity) -> s
     if good >= target * total or severity is Severity.INFORMATION:
         return "ok"
     return "breach" if severity is Severity.BLOCKING else "warning"
+
+
+def _volume(volume: baselines.Volume, expectations: Expectations) -> CheckResult:
+    """A stream's last whole day against its baseline: one judgement, right or not."""
+    usual = volume.baseline
+    sample: tuple[Sample, ...] = ()
+    if volume.status == "warning" and usual is not None:
+        sample = (Sample(f"{volume.stream} {volume.day}", f"{volume.count:,} / {usual.usual:,.0f}"),)
+    judged = 0 if volume.status == "no_data" else 1
+    expected = expectations.connectors[volume.connector]
+    return CheckResult(
+        "stream.volume", volume.connector, "", volume.stream, Kind.FINDINGS, Dimension.CONSISTENCY, Severity.WARNING,
+        Text("记录数偏离基准线", "number of records far from usual"),
+        Text("核对来源系统当天的业务量, 确认不是漏拉或重复", "see whether the source's own numbers of the day agree"),
+        volume.status, judged - len(sample), judged, None, sample, expected.it_owner or expected.owner,
+    )  # fmt: skip
 
 
 # --- completeness -------------------------------------------------------------------------------------

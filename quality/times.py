@@ -16,3 +16,8 @@ def shanghai(at: int) -> datetime:
 def iso(at: int | None) -> str | None:
     """ISO 8601 to the second, with +08:00; None stays None."""
     return None if at is None else shanghai(at).replace(microsecond=0).isoformat()
+
+
+def microseconds(text: str | None) -> int | None:
+    """The instant that iso() wrote, back as microseconds UTC."""
+    return None if text is None else (datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1)

@@ -1,6 +1,7 @@
 """Row checks: what each contract lets through, and that nothing passes when a check cannot judge."""
 
 import time
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -15,6 +16,7 @@ from quality.contract import Contract, Dimension, Kind, Rule, Severity
 DAY = 86_400_000_000
 NOON = 1_795_233_600_000_000
 """2026-11-21 12:00 in Shanghai."""
+BIRTHDAY = "customer_record.birthday-impossible"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,8 @@ def found(contracts, frame, entity):
         ("order", "order.paid-negative", {"paid_amount": -1}, {"paid_amount": 0}),
         (
             "order", "order.paid-exceeds-total",
-            {"paid_amount": 1_000_101, "goods_amount": 1_000_000}, {"paid_amount": 1_000_100, "goods_amount": 1_000_000},
+            {"paid_amount": 1_000_101, "goods_amount": 1_000_000},
+            {"paid_amount": 1_000_100, "goods_amount": 1_000_000},
         ),
         (
             "order", "order.paid-exceeds-total",
@@ -66,8 +69,8 @@ def found(contracts, frame, entity):
         ),
         ("rating", "rating.score-out-of-range", {"score": -1}, {"score": 3}),
         ("product", "product.code-missing", {"code": None}, {"code": "P-1"}),
-        ("customer_record", "customer_record.birthday-impossible", {"birthday": "1899-12-31"}, {"birthday": "1900-01-01"}),
-        ("customer_record", "customer_record.birthday-impossible", {"birthday": "2026-11-22"}, {"birthday": "2026-11-21"}),
+        ("customer_record", BIRTHDAY, {"birthday": "1899-12-31"}, {"birthday": "1900-01-01"}),
+        ("customer_record", BIRTHDAY, {"birthday": "2026-11-22"}, {"birthday": "2026-11-21"}),
     ],
 )  # fmt: skip
 def test_a_wrong_row_is_found_and_the_right_one_beside_it_is_not(contracts, entity, code, wrong, right):
@@ -129,7 +132,7 @@ def rule(entity, field, check, arguments, severity=Severity.BLOCKING):
     columns = row_checks.CHECKS[check].columns(field, arguments)
     return Rule(
         f"{entity}.{field}", Kind.ROW, entity, field, severity, Dimension.VALIDITY, Text("", ""), Text("", ""),
-        1, "", check, arguments, columns,
+        Decimal(1), "", check, arguments, columns,
     )  # fmt: skip
 
 

@@ -17,6 +17,12 @@ def shipped():
     return contract_reading.load()
 
 
+def rule_of(contracts, code, connector=""):
+    found = contracts.rule(code, connector)
+    assert found is not None, code
+    return found
+
+
 def write(folder, name, text):
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
@@ -78,9 +84,8 @@ def test_every_rule_is_told_in_both_languages(shipped):
 
 
 def test_the_programme_asks_for_seventy_percent_of_titles(shipped):
-    rule = shipped.of("customer_record").rule("completeness.customer_record.title")
-    assert rule.target == Decimal("0.7")
-    assert shipped.of("customer_record").rule("completeness.customer_record.phone").target == Decimal("0.95")
+    assert rule_of(shipped, "completeness.customer_record.title").target == Decimal("0.7")
+    assert rule_of(shipped, "completeness.customer_record.phone").target == Decimal("0.95")
 
 
 def test_a_user_changes_one_threshold_for_one_connector(tmp_path):
@@ -100,10 +105,10 @@ def test_a_user_changes_one_threshold_for_one_connector(tmp_path):
     )
     contracts = contract_reading.load(tmp_path / "contracts", ["shop", "erp"])
     code = "completeness.customer_record.title"
-    assert contracts.rule(code, "shop").target == Decimal("0.875")
-    assert contracts.rule(code, "shop").severity is Severity.INFORMATION
+    assert rule_of(contracts, code, "shop").target == Decimal("0.875")
+    assert rule_of(contracts, code, "shop").severity is Severity.INFORMATION
     assert contracts.of("customer_record", "shop").labels["title"] == Text("岗位", "Position")
-    assert contracts.rule(code, "erp").target == Decimal("0.7")
+    assert rule_of(contracts, code, "erp").target == Decimal("0.7")
     assert len(contracts.of("customer_record", "shop").rules) == len(contracts.of("customer_record", "erp").rules)
 
 
@@ -118,10 +123,10 @@ def test_a_change_for_all_connectors_stands_below_a_change_for_one(tmp_path):
     write(folder, "order.yaml", owner % "全体" + HEAD + rule % ("warning", 90))
     write(folder, "shop.order.yaml", HEAD + rule % ("off", 90))
     contracts = contract_reading.load(folder, ["shop"])
-    assert contracts.rule("order.customer-missing").target == Decimal("0.9")
-    assert contracts.rule("order.customer-missing", "shop").severity is Severity.OFF
+    assert rule_of(contracts, "order.customer-missing").target == Decimal("0.9")
+    assert rule_of(contracts, "order.customer-missing", "shop").severity is Severity.OFF
     assert contracts.of("order", "shop").team.zh == "全体"
-    assert contracts.rule("order.customer-missing").title.zh == "订单找不到客户"
+    assert rule_of(contracts, "order.customer-missing").title.zh == "订单找不到客户"
 
 
 def test_a_user_adds_a_row_check_of_the_registry(tmp_path):
@@ -142,7 +147,7 @@ def test_a_user_adds_a_row_check_of_the_registry(tmp_path):
 """,
     )
     contracts = contract_reading.load(tmp_path / "contracts", ["erp"])
-    rule = contracts.rule("order.paid-too-large", "erp")
+    rule = rule_of(contracts, "order.paid-too-large", "erp")
     assert rule.arguments == {"value": 999_999_900}
     assert contracts.rule("order.paid-too-large", "shop") is None
 

@@ -1,0 +1,56 @@
+"""Writes numbers, durations and times into the sentences of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_DOWN, Decimal
+
+from quality.objectives import Share
+from quality.times import shanghai
+
+
+def percent(value: Share) -> str:
+    """The good part; cut, not rounded: 98.996 % never reads as the 99 % it missed."""
+    if not value.total:
+        return "无数据"
+    cut = (Decimal(value.good) * 100 / value.total).quantize(Decimal("0.1"), ROUND_DOWN)
+    return f"{cut.normalize():f}%"
+
+
+def limit(share: Decimal) -> str:
+    """A threshold as a percentage, as it was written."""
+    return f"{(share * 100).normalize():f}%"
+
+
+def yuan(text: str) -> str:
+    """12,840.50 from exact decimal text."""
+    return f"{Decimal(text):,.2f}"
+
+
+def moment(at: int | None) -> str:
+    """11-21 09:30, in Beijing."""
+    return "—" if at is None else f"{shanghai(at):%m-%d %H:%M}"
+
+
+def duration(seconds: int | None) -> str:
+    """The two largest units: 3 小时 12 分钟."""
+    if seconds is None:
+        return "—"
+    days, rest = divmod(seconds, 86_400)
+    hours, minutes = rest // 3600, rest % 3600 // 60
+    if days:
+        return f"{days} 天 {hours} 小时" if hours else f"{days} 天"
+    if hours:
+        return f"{hours} 小时 {minutes} 分钟" if minutes else f"{hours} 小时"
+    return f"{minutes} 分钟" if seconds >= 60 else f"{seconds} 秒"
+
+
+def in_seconds(seconds: int | None) -> str:
+    """The same in English."""
+    return "-" if seconds is None else f"{seconds:,} s"
+
+
+def listed(names: Sequence[str], most: int = 3) -> str:
+    """The first names and how many more there are."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} (+{len(names) - most})"

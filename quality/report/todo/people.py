@@ -1,0 +1,119 @@
+"""What waits for people: writes that are not confirmed, conflicts, plans, definitions of scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from mappings.problems import Text
+from quality.report.phrases import listed, moment
+from quality.report.todo import Seen, Todo, todos
+from quality.times import iso
+from state.bulk import execute
+
+
+@todos
+def writes(seen: Seen) -> Iterator[Todo]:
+    owed = seen.debt("writes")
+    if not owed.owed:
+        return
+    for one in seen.targets:
+        parts = [("待发送", "waiting", one["waiting"]), ("稍后重试", "later", one["later"])]
+        parts += [("结果未知", "unknown", one["unknown"]), ("被拒绝", "rejected", one["rejected"])]
+        count = sum(part[2] for part in parts)
+        if not count:
+            continue
+        title = seen.title(one["name"])
+        off = not one["approved"]
+        yield Todo(
+            "breach" if owed.overdue else "ok_todo",
+            "write.unconfirmed",
+            Text(
+                f"回写{title.zh}等待批准" if off else f"回写{title.zh}还没有全部确认",
+                f"writing to {title.en} waits for approval" if off else f"writes to {title.en} are not all confirmed",
+            ),
+            Text(
+                ", ".join(f"{zh} {n:,}" for zh, _, n in parts if n), ", ".join(f"{en} {n:,}" for _, en, n in parts if n)
+            ),
+            Text(f"{count:,} 个字段值尚未到达", f"{count:,} values have not arrived"),
+            Text("查看计划并批准", "look at the plan and approve it")
+            if off
+            else Text("查看未确认的原因, 再重试", "see why, then retry"),
+            count,
+            seen.it(one["name"]),
+            owed.next_due_at,
+            f"liuke writeback plan {one['name']}" if off else f"liuke writeback list {one['name']}",
+        )
+
+
+@todos
+def decisions(seen: Seen) -> Iterator[Todo]:
+    owed = seen.debt("decisions")
+    if not owed.owed:
+        return
+    due_us = seen.expectations.thresholds.debt_due_us
+    conflicts, opened_at = execute(
+        seen.tx,
+        "SELECT count(*), min(at) FROM (SELECT record_a, record_b, min(opened_at) AS at FROM identity_conflict "
+        "GROUP BY record_a, record_b) AS pair",
+        (),
+    ).one()
+    if conflicts:
+        due = int(opened_at) + due_us
+        yield Todo(
+            "breach" if due < seen.now else "ok_todo",
+            "identity.conflict",
+            Text(f"{conflicts:,} 组身份冲突等待确认", f"{conflicts:,} identity conflicts wait for a decision"),
+            Text(
+                "共用标识, 但各自的唯一标识不同 (如两个 UnionID)",
+                "they share an identifier, but each has its own exclusive one (such as two UnionIDs)",
+            ),
+            Text(f"{conflicts:,} 组记录暂不合并", f"{conflicts:,} pairs are not merged"),
+            Text("逐组判断是否同一人, 选择合并或不合并", "decide for each pair whether it is one person"),
+            int(conflicts),
+            seen.contracts.of("customer_record").team.zh,
+            due,
+        )
+    waiting = execute(
+        seen.tx, "SELECT kind, object, opened_at, due_at, zh, en, detail FROM waiting_decision ORDER BY due_at", ()
+    ).all()
+    for kind, thing, asked_at, due_at, zh, en, detail in waiting:
+        numbers = json.loads(detail)
+        yield Todo(
+            "breach" if due_at < seen.now else "ok_todo",
+            f"decision.{kind}",
+            Text(zh, en),
+            Text(f"{moment(asked_at)} 提出", f"asked at {iso(asked_at)}"),
+            Text(f"对象 {thing}", f"about {thing}"),
+            Text("查看后批准或退回", "look at it, then approve or refuse"),
+            int(numbers.get("changes", 1)) if isinstance(numbers, dict) else 1,
+            "",
+            int(due_at),
+        )
+
+
+@todos
+def definitions(seen: Seen) -> Iterator[Todo]:
+    due_us = seen.expectations.thresholds.debt_due_us
+    rows = execute(
+        seen.tx,
+        "SELECT name, version, registered_at FROM score_definition AS d WHERE status IN ('draft', 'reviewed') "
+        "AND NOT EXISTS (SELECT 1 FROM score_definition AS newer WHERE newer.name = d.name "
+        "AND newer.status <> 'retired' AND CAST(newer.version AS INTEGER) > CAST(d.version AS INTEGER)) "
+        "ORDER BY registered_at, name",
+        (),
+    ).all()
+    if not rows:
+        return
+    names, due = [f"{name}@{version}" for name, version, _ in rows], int(rows[0][2]) + due_us
+    yield Todo(
+        "breach" if due < seen.now else "ok_todo",
+        "score.unpublished",
+        Text(f"{len(names)} 个评分口径等待业务确认", f"{len(names)} score definitions wait for approval"),
+        Text(listed(names), listed(names)),
+        Text("发布前评分只供查看, 不回写", "until then scores are shown and not written back"),
+        Text("业务核对口径后审阅并发布", "have the business review and publish them"),
+        len(names),
+        "",
+        due,
+    )
