@@ -70,17 +70,18 @@ def enter_load(
     }
     for hop, durations in hops.items():
         enter(tx, connector, stream, day, hop, durations, backfill=backfill)
+    if backfill:
+        return 0
     late = timed.filter(committed_at - pl.col("source_updated_at") > LATE_US)
-    if not backfill:
-        execute_many(
-            tx,
-            "INSERT INTO late_record (connector, stream, record_key, source_updated_at, extracted_at, committed_at) "
-            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [
-                (connector, stream, *row, committed_at)
-                for row in late.select("source_id", "source_updated_at", "extracted_at").head(LISTED).iter_rows()
-            ],
-        )
+    execute_many(
+        tx,
+        "INSERT INTO late_record (connector, stream, record_key, source_updated_at, extracted_at, committed_at) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        [
+            (connector, stream, *row, committed_at)
+            for row in late.select("source_id", "source_updated_at", "extracted_at").head(LISTED).iter_rows()
+        ],
+    )
     return late.height
 
 

@@ -10,10 +10,10 @@ import json
 from typing import Any
 
 import polars as pl
-from mappings.hashing import content_hash
 from sqlalchemy import Connection, Table
 
 from mappings import model
+from mappings.hashing import content_hash
 from state.bulk import EARLIEST, VERSION, execute, listed, quoted
 
 Version = tuple[int, int, int, int]

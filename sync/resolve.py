@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import polars as pl
+from sqlalchemy import Connection
 
 from mappings.identity.incremental import Change, resolve_incremental
+from mappings.identity.partition import Capped, Member, Refused
 from mappings.identity.rules import DEFAULT, Rules
 from mappings.identity.solve import resolve as resolve_all
 from state import identity
@@ -26,7 +27,7 @@ class Resolved:
 
     full: bool
     records: int
-    customers: pl.Series
+    customers: tuple[int, ...]
     conflicts: int
 
 
@@ -41,21 +42,10 @@ def resolve(store: Store, now: int, rules: Rules = DEFAULT, *, full: bool = Fals
         known_rules = execute(tx, "SELECT value FROM setting WHERE name = ?", (_VERSION,)).scalar()
         total = execute(tx, "SELECT count(*) FROM customer_record").scalar_one()
         full = full or known_rules != rules.version or len(changed) > FULL_SHARE * total
-        if not full and changed.is_empty():
+        if not full and not changed:
             conflicts = execute(tx, "SELECT count(*) FROM identity_conflict").scalar_one()
-            return Resolved(False, 0, pl.Series("customer_id", [], dtype=pl.Int64), conflicts)
-        if full:
-            records, links, decisions = identity.everything(tx)
-            partition = resolve_all(records, links, rules, decisions)
-            # Every component there is or was: what it does not name again has no conflict any more.
-            old = [n for (n,) in execute(tx, "SELECT DISTINCT component_id FROM identity_conflict")]
-            components = pl.concat([partition.members["component_id"], pl.Series(old, dtype=pl.Int64)]).unique()
-            customers = identity.keep(tx, partition, components, None, now)
-        else:
-            done = resolve_incremental(identity.StoreGraph(tx), Change(changed, lost), rules)
-            partition = done.partition
-            components = pl.concat([partition.members["component_id"], done.vanished_components]).unique()
-            customers = identity.keep(tx, partition, components, done.checked, now)
+            return Resolved(False, 0, (), conflicts)
+        customers, records = _everybody(tx, rules, now) if full else _touched(tx, Change(changed, lost), rules, now)
         execute(
             tx,
             "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -64,4 +54,23 @@ def resolve(store: Store, now: int, rules: Rules = DEFAULT, *, full: bool = Fals
         conflicts = execute(tx, "SELECT count(*) FROM identity_conflict").scalar_one()
         seam("resolve.before-commit")
     seam("resolve.committed")
-    return Resolved(full, partition.members.height, customers, conflicts)
+    return Resolved(full, records, tuple(customers), conflicts)
+
+
+def _everybody(tx: Connection, rules: Rules, now: int) -> tuple[list[int], int]:
+    records, links, decisions = identity.everything(tx)
+    found = resolve_all(records, links, rules, decisions)
+    members = [Member(*row) for row in found.members.rows()]
+    conflicts = [Refused(*row) for row in found.conflicts.rows()]
+    # Every component there is or was: one that is not named again has no conflict any more.
+    components = {component for (component,) in execute(tx, "SELECT DISTINCT component_id FROM identity_conflict")}
+    components |= {member.component_id for member in members}
+    capped = [Capped(*row) for row in found.capped.rows()]
+    return identity.keep(tx, members, conflicts, components, capped, None, now), len(members)
+
+
+def _touched(tx: Connection, change: Change, rules: Rules, now: int) -> tuple[list[int], int]:
+    found = resolve_incremental(identity.StoreGraph(tx), change, rules)
+    components = {member.component_id for member in found.members} | set(found.vanished_components)
+    customers = identity.keep(tx, found.members, found.conflicts, components, found.capped, found.checked, now)
+    return customers, len(found.members)
