@@ -29,11 +29,11 @@ from connectors.ports import Page, Ports, Rejected, Sink
 from connectors.problems import ConnectorError, Problem, Text, Unreachable
 from connectors.registry import Window
 from connectors.retry import Policy
+from connectors.rows import Row, RowEncoder
 from connectors.settings import Settings
 from connectors.sink_writer import microseconds
 from connectors.sql.cursor import Place, after, as_bookmark, from_state, key_text, raw_like, to_state
 from connectors.sql.database import BrokenText, Database, zone_named
-from connectors.sql.rows import Row, RowEncoder
 from connectors.tap import BulkStream, HubTap, Step
 
 if TYPE_CHECKING:

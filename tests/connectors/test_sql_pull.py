@@ -256,7 +256,7 @@ def test_what_json_cannot_say_becomes_text_and_what_is_no_text_is_rejected_with_
     kept = pull(read_settings(sqlite.url, orders={"table": "orders", "key": "id"}), {}, ports)
     assert [row["score"] for row in rows_of(kept)] == ["Infinity", "-Infinity"]
     (rejected,) = [one for page in kept.pages for one in page.rejected]
-    assert rejected.code == "sql.not-utf8"
+    assert rejected.code == "row.not-utf8"
     assert rejected.raw == b"id: 3\nscore: 1.5\nname: \xc4\xe3\xba\xc3"
 
 

@@ -1,4 +1,4 @@
-"""Makes JSON records of database rows, fast and without changing a value.
+"""Makes JSON records of table rows, fast and without changing a value.
 
 Exact numbers become text, whole numbers of any size stay whole, NaN and Infinity become text (so that a
 reader can say why the cell is empty), bytes become base64, times get the offset they lack. About 2
@@ -25,7 +25,7 @@ __all__ = ["Row", "RowEncoder"]
 Row = Sequence[Any]
 
 _AS_IT_IS = frozenset({type(None), str, int, bool, bytes, memoryview, bytearray, date, time, UUID})
-NOT_UTF8 = "sql.not-utf8"
+NOT_UTF8 = "row.not-utf8"
 
 
 class RowEncoder:
