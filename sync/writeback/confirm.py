@@ -227,9 +227,11 @@ def _not_applied(row: Row, now: int) -> tuple[Row, str]:
         return replace(row, next_at=now + max(waited, FIRST_WAIT_US)), "waiting"
     if row.sent_value != row.value:
         return replace(_again(row, now), attempts=0), "not-applied"
-    if row.attempts >= MAX_ATTEMPTS:
-        return replace(row, status=outbox.REJECTED, code=row.code or "write.not-applied"), "not-applied"
     code = "write.not-applied"
+    if row.attempts >= MAX_ATTEMPTS:
+        # A clearing that was refused, and there is something to clear: the reason is the target's.
+        refused = row.code if row.value is None else None
+        return replace(row, status=outbox.REJECTED, code=refused or code), "not-applied"
     return replace(_again(row, now), code=code, next_at=now + wait_us(row.attempts - 1)), "not-applied"
 
 
