@@ -37,6 +37,16 @@ class Refusal(NamedTuple):
     """Waits for a person: nobody has decided yet that the two are not the same customer."""
 
 
+class Decided(NamedTuple):
+    """Each record's customer (the smallest record of its set), the unions that were refused, and the claims
+    and must_links that hold: every customer hangs together by these."""
+
+    customer: dict[int, int]
+    refused: list[Refusal]
+    accepted: list[Claim]
+    obeyed: list[tuple[int, int]]
+
+
 class Exclusive(NamedTuple):
     """The scope in which a record may have only one value, and the value."""
 
@@ -61,29 +71,36 @@ class Case:
     """Of each rank whose contested identifiers still join records with the same name."""
 
 
-def decide(case: Case) -> tuple[dict[int, int], list[Refusal]]:
-    """Each record's customer (the smallest record of its set), and the unions that were refused.
+def decide(case: Case) -> Decided:
+    """Unites what may be united, strongest claim first.
 
     A claim whose holders belong to customers that must stay apart unites nobody: it cannot be told whose the
     number is. With the name beside it, it may still unite holders of the same name.
     """
     sets = _Sets(case)
     refused: list[Refusal] = []
+    accepted: list[Claim] = []
+    obeyed: list[tuple[int, int]] = []
     for pair in sorted({(min(pair), max(pair)) for pair in case.must_link}):
-        refused += sets.obey(*pair)
+        refusals = sets.obey(*pair)
+        refused += refusals
+        if not refusals:
+            obeyed.append(pair)
     plain: defaultdict[int, list[Claim]] = defaultdict(list)
     named: defaultdict[int, list[Claim]] = defaultdict(list)
     for claim in case.claims:
         (named if claim.with_name else plain)[claim.rank].append(claim)
     for rank in sorted(plain.keys() | named.keys()):
-        for claim in sorted(plain[rank]):
-            refusals = sets.hear(claim)
-            refused += refusals
-            if refusals and rank in case.name_cap:
-                named[rank] += _by_name(claim, case.name, case.name_cap[rank])
-        for claim in sorted(named[rank]):
-            refused += sets.hear(claim)
-    return {record: sets.smallest[sets.find(record)] for record in case.records}, sets.final(refused)
+        for claims in (plain[rank], named[rank]):
+            for claim in sorted(claims):
+                refusals = sets.hear(claim)
+                refused += refusals
+                if not refusals:
+                    accepted.append(claim)
+                elif not claim.with_name and rank in case.name_cap:
+                    named[rank] += _by_name(claim, case.name, case.name_cap[rank])
+    customer = {record: sets.smallest[sets.find(record)] for record in case.records}
+    return Decided(customer, sets.final(refused), accepted, obeyed)
 
 
 def joined(records: Iterable[int], groups: Iterable[Collection[int]]) -> dict[int, int]:

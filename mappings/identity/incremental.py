@@ -69,9 +69,9 @@ def resolve_incremental(graph: Graph, change: Change, rules: Rules = DEFAULT) ->
     The rules must be those of the last resolution; other rules need a full one. A change of more than about
     a fifth of all records is cheaper as a full resolution.
     """
-    found = _Touched(graph, rules, change)
-    part = _Part(found)
-    customers, refusals = decide(part.case)
+    found = Touched(graph, rules, change)
+    part = Part(found)
+    customers, refusals, _, _ = decide(part.case)
     component = joined(found.people, part.groups())
     members = [Member(number, component[number], customers[number]) for number in sorted(found.people)]
     refused = [part.refused(refusal, component, customers) for refusal in refusals]
@@ -92,10 +92,10 @@ def resolve_incremental(graph: Graph, change: Change, rules: Rules = DEFAULT) ->
 
 def touched(graph: Graph, change: Change, rules: Rules = DEFAULT) -> set[int]:
     """The records whose components the change can have altered: whole components, before and after it."""
-    return _Touched(graph, rules, change).record_nos
+    return Touched(graph, rules, change).record_nos
 
 
-class _Touched:
+class Touched:
     """The touched records, found step by step, with all that was read of the store on the way.
 
     `people`: customer kind and name key of those that exist. `links`: their identifiers of kinds that have a
@@ -216,10 +216,10 @@ class _Touched:
             self.namesakes[named].append(number)
 
 
-class _Part:
+class Part:
     """The touched records as a case for the exact solver; all of them, because they are few."""
 
-    def __init__(self, found: _Touched) -> None:
+    def __init__(self, found: Touched) -> None:
         self.found, self.rules = found, found.rules
         self.holders: defaultdict[Identifier, list[int]] = defaultdict(list)
         for number in sorted(found.people):

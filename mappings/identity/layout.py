@@ -105,36 +105,36 @@ class Layout:
 
     def _held(self) -> pl.DataFrame:
         """Every usable identifier of a kind that has a rule, once per record."""
-        # Digests are compared as two integers: sorting them is four times as fast as grouping bytes.
         if not (self.links["digest"].bin.size() == 16).all():
             raise ValueError("a digest does not have 16 bytes")
-        low, high = (
+        # Digests are compared as two integers: sorting them is several times as fast as grouping bytes.
+        high, low = (
             pl.col("digest").bin.slice(start, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big") for start in (0, 8)
         )
-        identity = ["digest_high", "digest_low", "rank", "scope_no"]
+        node, known = _positions(self.links["record_no"], self.nodes["record_no"])
+        kinds = pl.Enum([rule.kind for rule in self.rules.kinds])
         held = (
-            self.links.with_row_index("row")
-            .filter((pl.col("class") == "usable") & pl.col("kind").is_in(list(self.rules.rank)))
-            .join(self.nodes.select("record_no", "node", "customer_kind"), on="record_no")
-            .select(
-                "row",
-                "node",
-                "customer_kind",
-                rank=pl.col("kind").replace_strict(dict(self.rules.rank), return_dtype=pl.Int32),
+            self.links.select(
+                "class",
+                row=pl.int_range(pl.len(), dtype=pl.Int64),
+                node=node,
+                known=known,
+                rank=pl.col("kind").cast(kinds, strict=False).to_physical().cast(pl.Int32),
                 scope_no=pl.col("scope").cast(pl.Enum(self.scopes)).to_physical(),
-                digest_high=low,
-                digest_low=high,
+                digest_high=high,
+                digest_low=low,
             )
-            .sort(*identity, "node")
+            .filter((pl.col("class") == "usable") & pl.col("rank").is_not_null() & pl.col("known"))
+            .drop("class", "known")
         )
-        new = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in identity)
-        held = held.with_columns(new=new).filter(pl.col("new") | (pl.col("node") != pl.col("node").shift()))
-        held = held.with_columns(identifier=pl.col("new").cum_sum().cast(pl.Int64) - 1).drop(
-            "digest_high", "digest_low", "new"
-        )
+        held = _numbered(held)
         caps = pl.Series([rule.cap for rule in self.rules.kinds], dtype=pl.Int64)
         degree = held["identifier"].rle().struct.field("len").cast(pl.Int64)
-        return held.with_columns(degree=degree.gather(held["identifier"]), cap=caps.gather(held["rank"]))
+        return held.with_columns(
+            customer_kind=self.nodes["customer_kind"].gather(held["node"]),
+            degree=degree.gather(held["identifier"]),
+            cap=caps.gather(held["rank"]),
+        )
 
     def _split(self) -> None:
         """What may join by itself (plain) or only with the name (weak), and what excludes (exclusive)."""
@@ -186,15 +186,41 @@ class Layout:
 
 
 def _nodes(records: pl.DataFrame) -> pl.DataFrame:
-    if records["record_no"].is_duplicated().any():
+    records = records.sort("record_no")
+    if (records["record_no"] == records["record_no"].shift()).any():
         raise ValueError("a record_no appears twice among the records")
-    numbered = {kind: number for number, kind in enumerate(CUSTOMER_KINDS)}
-    return records.sort("record_no").select(
+    customer_kind = pl.col("kind").cast(pl.Enum(CUSTOMER_KINDS), strict=False).to_physical()
+    return records.select(
         "record_no",
         "name",
         node=pl.int_range(pl.len(), dtype=pl.Int64),
-        customer_kind=pl.col("kind").replace_strict(numbered, default=0, return_dtype=pl.Int32),
+        customer_kind=customer_kind.fill_null(0).cast(pl.Int32),
     )
+
+
+def _positions(values: pl.Series, ascending: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Where each value stands among the ascending ones, and whether it stands there at all."""
+    if ascending.is_empty():
+        nowhere = pl.repeat(0, len(values), dtype=pl.Int64, eager=True)
+        return nowhere, nowhere != 0
+    place = ascending.search_sorted(values).cast(pl.Int64).clip(upper_bound=len(ascending) - 1)
+    return place, ascending.gather(place) == values
+
+
+def _numbered(held: pl.DataFrame) -> pl.DataFrame:
+    """Sorted by identifier and node, each pair once, identifiers numbered from 0 in the order of digests."""
+    identity = ["digest_high", "digest_low", "rank", "scope_no"]
+    if not held["node"].is_sorted():
+        held = held.sort("node")
+    quick = held.sort("digest_high", maintain_order=True)
+    same = pl.col("digest_high") == pl.col("digest_high").shift()
+    agree = pl.all_horizontal(pl.col(column) == pl.col(column).shift() for column in identity[1:])
+    if quick.select((same & ~agree).any()).item():
+        # Two identifiers agree in the first half of their digests: all four columns have to be sorted.
+        quick = held.sort(*identity, "node")
+    new = pl.any_horizontal(pl.col(column).ne_missing(pl.col(column).shift()) for column in identity)
+    quick = quick.with_columns(new=new).filter(pl.col("new") | (pl.col("node") != pl.col("node").shift()))
+    return quick.select("row", "node", "rank", "scope_no", identifier=pl.col("new").cast(pl.Int64).cum_sum() - 1)
 
 
 def _pairs(decisions: pl.DataFrame, nodes: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -36,8 +36,9 @@ def resolve(
     contested = layout.contested(label)
     customer, refusals = label, list[Refusal]()
     if len(contested):
-        customers, refusals = decide(layout.case(label, contested))
-        customer = label.clone().scatter(list(customers.keys()), list(customers.values()))
+        decided = decide(layout.case(label, contested))
+        customer = label.clone().scatter(list(decided.customer.keys()), list(decided.customer.values()))
+        refusals = decided.refused
     numbers = layout.nodes["record_no"]
     members = pl.DataFrame(
         {"record_no": numbers, "component_id": numbers.gather(label), "customer_id": numbers.gather(customer)},
@@ -59,9 +60,9 @@ def _refused(layout: Layout, refusals: Sequence[Refusal], members: pl.DataFrame)
     if not refusals:
         return pl.DataFrame(schema=REFUSED)
     rows = pl.DataFrame(refusals, schema=_REFUSAL, orient="row")
-    shared = layout.held.unique("identifier", keep="first").select("identifier", "row", "rank")
-    shared = layout.identifiers(shared.join(rows.select("identifier").drop_nulls().unique(), on="identifier"))
-    rows = rows.join(shared, on="identifier", how="left")
+    named = layout.held.join(rows.select("identifier").drop_nulls().unique(), on="identifier", how="semi")
+    named = layout.identifiers(named.unique("identifier", keep="any").select("identifier", "row", "rank"))
+    rows = rows.join(named, on="identifier", how="left")
     rows = rows.with_columns(_placed(members, rows["a"], rows["b"])).with_columns(
         kind=pl.col("kind").fill_null("must_link"),
         scope=pl.col("scope").fill_null(""),
