@@ -24,6 +24,7 @@ NUMBER_DAMAGED = "files.number-damaged"
 CELL_ERROR = "files.cell-error"
 
 _TOTAL = re.compile(r"^(合计|总计|小计|汇总|本页合计|total|sum|grand total)\s*[:：]?$", re.IGNORECASE)
+_TOTAL_BEGINS = frozenset("合总小汇本tsgTSG")
 _SCIENTIFIC = re.compile(r"^[+-]?\d(?:\.\d+)?E\+?(\d{2,3})$", re.IGNORECASE)
 _DIGITS_LOST = 11
 """From this exponent on a CSV written by Excel has lost digits: it shows 12 and more as 1.23457E+11."""
@@ -100,8 +101,8 @@ class Table:
 
     def is_total(self, cells: Sequence[str]) -> bool:
         """A sum under the data, no record: it says so in its first cell and has no key of its own."""
-        first = next((cell.strip() for cell in cells if cell.strip()), "")
-        if not _TOTAL.match(first):
+        first = cells[0].strip() or next((cell.strip() for cell in cells if cell.strip()), "")
+        if first[:1] not in _TOTAL_BEGINS or not _TOTAL.match(first):
             return False
         return all(not part or part == first for part in self.key_of(cells))
 
@@ -112,13 +113,14 @@ class Table:
         width = len(self.headers.names)
         good: list[Sequence[str | None]] = []
         rejected: list[Rejected] = []
-        for number, (cells, raw) in enumerate(rows):
+        for number, (row, raw) in enumerate(rows):
             cut = last_is_cut and number == len(rows) - 1
-            fault = self._fault(cells, width, cut)
+            fault = self._fault(row, width, cut)
             if fault is not None:
                 rejected.append(Rejected(fault, raw))
             else:
-                good.append([_clean(cell) for cell in cells[:width]])
+                plain = b"'" not in raw and b"=" not in raw
+                good.append([cell.strip() or None if plain else _clean(cell) for cell in row[:width]])
         records, undecodable = self._encoder.encode(good)
         rejected.extend(undecodable)
         return (self._grouped(good), rejected) if self.grouped and not undecodable else (records, rejected)

@@ -54,10 +54,14 @@ class FilesTap(HubTap):
 
 @dataclass(frozen=True)
 class _Piece:
-    """Some rows of one file; `rows` are all rows of the file that are done after them."""
+    """Some rows of one file; `rows` are all rows of the file that are done after them.
+
+    `skipped` of the piece's own rows are no records: sums and blank lines.
+    """
 
     page: Page
     rows: int
+    skipped: int = 0
 
 
 class FilesStream(BulkStream):
@@ -117,7 +121,9 @@ class FilesStream(BulkStream):
         if entry and entry["done"] and entry["sha256"] == seen.sha256:
             yield None, {**entry, "bytes": stat.st_size, "mtime_ns": seen.mtime_ns}
             return
-        rows, rejected = done, 0
+        going_on = bool(entry) and done > 0
+        rows, rejected = done, int(entry["rejected"]) if entry and going_on else 0
+        skipped = int(entry["skipped"]) if entry and going_on else 0
         begun: dict[str, Any] = {
             "bytes": stat.st_size,
             "mtime_ns": seen.mtime_ns,
@@ -131,10 +137,13 @@ class FilesStream(BulkStream):
         for piece in self._pieces(file, done, cut=cut, drop_last=waits):
             rows = piece.rows
             rejected += len(piece.page.rejected)
-            yield piece.page, {**begun, "rows": rows, "rejected": rejected, "done": False}
+            skipped += piece.skipped
+            counts = {"rows": rows, "rejected": rejected, "skipped": skipped}
+            yield piece.page, {**begun, **counts, "done": False}
         after = file.stat()
         unchanged = (after.st_size, after.st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
-        yield None, {**begun, "rows": rows, "rejected": rejected, "done": unchanged and not waits}
+        counts = {"rows": rows, "rejected": rejected, "skipped": skipped}
+        yield None, {**begun, **counts, "done": unchanged and not waits}
 
     def _is_young(self, mtime_ns: int) -> bool:
         """The file changed a moment ago: somebody may still be writing it."""
@@ -177,7 +186,8 @@ class FilesStream(BulkStream):
                 records = [line.strip(b"\r\n") for _, line in chunk]
                 if chunk and chunk[0][0] == 1:
                     records[0] = records[0].removeprefix(b"\xef\xbb\xbf")
-                yield _Piece(Page(self.name, [line for line in records if line.strip()], started), number)
+                kept = [line for line in records if line.strip()]
+                yield _Piece(Page(self.name, kept, started), number, len(records) - len(kept))
 
     def _json(self, file: Path, done: int) -> Iterator[_Piece]:
         with opened(file) as content:
@@ -227,9 +237,11 @@ class FilesStream(BulkStream):
                 data, waiting = _split_last_group(table, data)
             wanted = [row for row in data if not table.is_total(row[0])]
             records, rejected = table.records(wanted, last_is_cut=at_end and cut)
-            if records or rejected:
+            skipped = len(data) - len(wanted)
+            if records or rejected or skipped:
                 # Rows that wait for their group are not done: killed here, they are read again.
-                yield _Piece(Page(self.name, records, started, True, rejected), done - len(waiting))
+                page = Page(self.name, records, started, True, rejected)
+                yield _Piece(page, done - len(waiting), skipped)
             if at_end or self.hub_tap.trial:
                 return
 

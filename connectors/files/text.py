@@ -36,7 +36,7 @@ def text_rows(path: Path, encoding: str, delimiter: str) -> Iterator[TextRow]:
         back = "utf-8" if encoding == "utf-8-sig" else encoding
         for cells in rows:
             raw = lines.taken()
-            if any(cells):
+            if raw and any(cells):
                 yield cells, raw.encode(back, "surrogateescape")
 
 

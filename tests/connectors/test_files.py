@@ -396,3 +396,43 @@ def test_the_empty_files_have_the_first_header_of_every_column_and_no_header_mea
             for header in (*column.headers, column.name):
                 meanings.setdefault(normal(header), set()).add(column.name)
         assert [(header, names) for header, names in meanings.items() if len(names) > 1] == [], name
+
+
+# --- history ---------------------------------------------------------------------------------------------
+
+
+def test_an_import_agrees_with_its_manifest_or_says_where_it_does_not(folder, ports):
+    from connectors.files.manifest import differences, imported, read_manifest
+
+    whole = folder.write("in/a.csv", "订单号,姓名\nA1,张三\nA2,李四,x\n合计,\n")
+    folder.write("in/b.csv", "订单号\nB1\n")
+    folder.write("in/c.csv", "订单号\nC1")
+    folder.set_age(folder.path / "in/c.csv", timedelta(seconds=1))
+    from hashlib import sha256
+
+    manifest = folder.write(
+        "manifest.csv",
+        f"file,rows,sha256\na.csv,2,{sha256(whole.read_bytes()).hexdigest()}\nb.csv,2,\nc.csv,1,\nd.csv,1,\n",
+    )
+    kept = pull(folder, ports, orders={"path": "in", "template": "orders"})
+    found = imported(kept.last_state)
+    assert [(one.file, one.rows, one.rejected, one.complete) for one in found] == [
+        ("in/a.csv", 2, 1, True),
+        ("in/b.csv", 1, 0, True),
+        ("in/c.csv", 0, 0, False),
+    ]
+    problems = differences(read_manifest(manifest), found)
+    assert [(one.where, one.code) for one in problems] == [
+        ("b.csv", "files.other-count"),
+        ("c.csv", "files.not-complete"),
+        ("d.csv", "files.not-imported"),
+    ]
+
+
+def test_a_wrong_manifest_names_its_lines(folder):
+    from connectors.files.manifest import read_manifest
+
+    manifest = folder.write("manifest.csv", "file,rows,sha256\na.csv,many,\n,3,\n")
+    with pytest.raises(ConnectorError) as raised:
+        read_manifest(manifest)
+    assert [one.where for one in raised.value.problems] == ["manifest.csv:2", "manifest.csv:3"]
