@@ -125,7 +125,8 @@ def parse(data: object, locate: Callable[[str], str] = str) -> tuple[Rules, list
     problems: list[Problem] = []
 
     def wrong(path: str, zh: str, en: str) -> None:
-        problems.append(Problem("identity.rules", Text(f"{path}:{zh}", f"{path}: {en}"), locate(path)))
+        do = Text("改正后重新运行", "correct it and run again")
+        problems.append(Problem("identity.rules", Text(f"{path}:{zh}", f"{path}: {en}"), locate(path), do))
 
     if not isinstance(data, Mapping):
         wrong("identity", "应为键值结构", "must be a mapping")
