@@ -43,7 +43,7 @@ STORAGE: dict[model.Type, type] = {
 """Column type of each model type; everything else is TEXT."""
 
 UNIFIED_INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "customer_record": (("customer_id",), ("component_id",)),
+    "customer_record": (("record_no",), ("customer_id",), ("component_id",)),
     "product": (("code",),),
     "order": (("buyer_record_no",), ("platform_no",)),
     "order_line": (("connector", "order_source_id"), ("connector", "sku")),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
-from mappings.hashing import content_hash
 from sqlalchemy import Connection
 
+from mappings.hashing import content_hash
 from mappings.model import ENTITIES
 from mappings.objects import LINE_NO
 from mappings.problems import LiukeError
