@@ -40,7 +40,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
-        found = importlib.import_module(f"{commands.__name__}.{cmd_name}").COMMAND
+        found = getattr(importlib.import_module(f"{commands.__name__}.{cmd_name}"), cmd_name)
         assert isinstance(found, click.Command)  # noqa: S101 a mistake of ours
         return found
 

@@ -71,6 +71,7 @@ class Config:
 
     folder: Path
     company: str
+    industry: str
     timezone: str
     store_url: str
     landing: Path
@@ -112,6 +113,7 @@ def load(folder: Path, lookup: Lookup) -> Config:
     return Config(
         folder=folder,
         company=values["company"],
+        industry=values["industry"],
         timezone=values["timezone"],
         store_url=_anchored(values["store"], folder),
         landing=folder / values["landing"],

@@ -118,6 +118,16 @@ INSTANCE = (
 HUB = (
     Setting("company", Kind.TEXT, Text("公司名称", "name of the company"), required=True, example="示例商贸有限公司"),
     Setting(
+        "industry",
+        Kind.TEXT,
+        Text(
+            "行业, 决定用哪套流失定义: saas, ecommerce, retail, fmcg, b2b 或自定义",
+            "the industry, which picks the churn rules: saas, ecommerce, retail, fmcg, b2b or one of your own",
+        ),
+        default="retail",
+        example="ecommerce",
+    ),
+    Setting(
         "timezone",
         Kind.TIME_ZONE,
         Text("报告里的一天属于哪个时区", "time zone of the days in reports"),

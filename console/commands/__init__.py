@@ -1,1 +1,1 @@
-"""The commands, one module each; a module here is a command, and holds it as COMMAND."""
+"""The commands, one module each; a module here is a command, and holds it under its own name."""

@@ -20,7 +20,7 @@ from mappings.problems import Text
     short_help="可接入的系统。 Systems that can be connected.",
 )
 @click.argument("name", required=False)
-def COMMAND(session: Session, name: str | None) -> None:  # noqa: N802
+def connectors(session: Session, name: str | None) -> None:
     """可接入的系统; 加名称则显示它的全部设置。
 
     Systems that can be connected; with a name, all settings of that one.

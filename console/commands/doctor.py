@@ -18,7 +18,7 @@ from mappings.problems import Text
     example="liuke doctor",
     short_help="检查配置与环境。 Check configuration and environment.",
 )
-def COMMAND(session: Session) -> None:  # noqa: N802
+def doctor(session: Session) -> None:
     """检查配置、环境、时钟、磁盘、权限与数据库; 有必须先处理的问题时退出码为 1。
 
     Checks configuration, environment, clock, disk, permissions and database; exit code 1 if anything must be

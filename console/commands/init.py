@@ -33,7 +33,7 @@ KEY = f"keys/{KEY_FILE}"
     short_help="建立自己的配置。 Start a configuration of your own.",
 )
 @click.option("--company", help="公司名称, 显示在报告上。 Name of the company, shown in reports.")
-def COMMAND(session: Session, company: str | None) -> None:  # noqa: N802
+def init(session: Session, company: str | None) -> None:
     """建立配置文件夹: 带注释的 liuke.yaml、映射、质量规则、编码对照表与身份密钥。已有的文件一律不动。
 
     Makes a folder with a commented liuke.yaml, places for mappings, contracts and the crosswalk, and an identity

@@ -25,7 +25,7 @@ from mappings.problems import Problem, Text
     metavar="CUSTOMER",
     help="用这个测试客户试回写, 之后还原。 Try write-back with this test customer and restore it.",
 )
-def COMMAND(session: Session, name: str, customer: str | None) -> None:  # noqa: N802
+def test(session: Session, name: str, customer: str | None) -> None:
     """登录并从每个同步对象读一条记录, 不保存任何数据; 加 --write 则对一个测试客户写入并还原。
 
     Logs in and reads one record of each stream, keeping nothing; with --write also writes to one test customer
