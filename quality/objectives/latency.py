@@ -10,7 +10,7 @@ counted apart. A record that arrived and was refused is a quarantine debt, judge
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
 from sqlalchemy import Connection
@@ -31,7 +31,7 @@ DAY_US = 86_400_000_000
 
 @dataclass(frozen=True)
 class Latency:
-    """How one connector stands; `share` counts records, `watched` minutes. Durations in seconds, None: no record."""
+    """How one connector stands; `share` counts records, `watched` minutes."""
 
     connector: str
     status: str
@@ -42,15 +42,18 @@ class Latency:
     waiting: int = 0
     """Late ones among them that are still not here."""
     backfill_excluded: int = 0
-    p50_s: int | None = None
-    p95_s: int | None = None
-    p99_s: int | None = None
-    max_s: int | None = None
+    counts: Mapping[int, int] = field(default_factory=dict)
+    """The histogram of what arrived: upper edge of each bucket in seconds, and how many."""
+    slowest_s: int | None = None
 
     @property
     def used(self) -> int:
         """How much of the error budget is gone."""
         return self.share.bad
+
+    def within(self, share: float) -> int | None:
+        """Seconds within which that share of what arrived had arrived; None: nothing arrived, or it took days."""
+        return quantile(self.counts, share, self.slowest_s)
 
 
 def to_hub(tx: Connection, now: int, expectations: Expectations) -> list[Latency]:
@@ -132,7 +135,8 @@ def _judge(
         allowed(share.total, target),
         waiting,
         histogram.backfill,
-        *(quantile(histogram.counts, share_of, slowest_s) for share_of in (0.5, 0.95, 0.99, 1.0)),
+        histogram.counts,
+        slowest_s,
     )
 
 
@@ -141,19 +145,19 @@ def quantile(counts: Mapping[int, int], share: float, slowest_s: int | None = No
 
     `slowest_s` ends the last, open bucket. None where there is no record, or no end to the open bucket.
     """
+    from state.ledger import EDGES  # brings Polars along, which `liuke status` does without
+
     total = sum(counts.values())
     if not total:
         return None
-    wanted, below, edge_below = share * total, 0, 0
-    for edge in sorted(counts):
-        if below + counts[edge] >= wanted:
-            upper = edge if edge <= DAY_US // SECOND_US else slowest_s
-            if upper is None:
-                return None
-            if share >= 1 and slowest_s is not None:
-                return slowest_s
-            return round(edge_below + (upper - edge_below) * (wanted - below) / counts[edge])
-        below, edge_below = below + counts[edge], edge
+    if share >= 1 and slowest_s is not None:
+        return slowest_s
+    wanted, below, lower = share * total, 0, 0
+    for edge in (*EDGES, slowest_s):
+        inside = counts.get(edge, 0) if edge in EDGES else total - below
+        if inside and below + inside >= wanted:
+            return None if edge is None else round(lower + (edge - lower) * (wanted - below) / inside)
+        below, lower = below + inside, edge or lower
     return None
 
 
