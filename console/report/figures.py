@@ -19,6 +19,7 @@ NOT_GIVEN = "—"
 """For what a source cannot give, as against what it did not give today."""
 
 WAN = 10_000
+YI = 100_000_000
 SHORTEN_FROM = 1_000_000
 
 
@@ -33,11 +34,11 @@ def number(value: int | None) -> str:
 
 
 def short_number(value: int | None) -> str:
-    """12,840, and from a million on 128.40 万, for places where a long number would not fit."""
+    """12,840, from a million on 128.40 万, then 1.28 亿, for places where a long number would not fit."""
     if value is None or is_missing(value) or abs(value) < SHORTEN_FROM:
         return number(value)
-    wan = (Decimal(value) / WAN).quantize(Decimal("0.01"), ROUND_HALF_UP)
-    return f"{wan:,} 万"
+    unit, word = (YI, "亿") if abs(value) >= YI else (WAN, "万")
+    return f"{(Decimal(value) / unit).quantize(Decimal('0.01'), ROUND_HALF_UP):,} {word}"
 
 
 def yuan(value: str | None) -> str:

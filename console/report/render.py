@@ -118,7 +118,6 @@ def _environment(undefined: type[Undefined]) -> Environment:
             "met": _met,
             "amount_share": _amount_share,
             "change": _change,
-            "most_urgent": _most_urgent,
         }
     )
     return environment
