@@ -24,12 +24,16 @@ class LeaseLost(LiukeError):
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to work on a connector, until `until` (microseconds UTC)."""
+    """The right to work on a connector, until `until` (microseconds UTC).
+
+    Not `in_store`: the database was away, and only the fencing number is claimed, by a file.
+    """
 
     connector: str
     owner: str
     fence: int
     until: int
+    in_store: bool = True
 
 
 def acquire(store: Store, connector: str, owner: str, now: int, *, at_least: int = 0) -> Lease:

@@ -14,6 +14,7 @@ from connectors.problems import ConnectorError
 from connectors.problems import Problem as ConnectorProblem
 from connectors.registry import Connector, Window
 from connectors.settings import Settings
+from mappings.problems import Problem
 from state import leases, register, runs
 from state.landing import Lander, SealedGroup, highest_fence, sealed_groups, write_durably
 from state.leases import Lease
@@ -32,6 +33,7 @@ class Extracted:
     problems: list[ConnectorProblem] = field(default_factory=list)
     groups: int = 0
     unregistered: int = 0
+    away: Problem | None = None
     skew_us: int | None = None
 
     @property
@@ -93,13 +95,15 @@ def extract(
 
     def registered(group: SealedGroup) -> None:
         done.groups += 1
-        try:
-            if store is None:
-                raise _AWAY
-            register.register(store, group, lease, now())
-        except (StoreUnavailable, _Away):
-            # The group is sealed: `recover` registers it at the next start. Pulling goes on.
+        # Sealed groups are registered in order; after one that could not be, all wait for `recover`.
+        if store is None or done.unregistered:
             done.unregistered += 1
+            return
+        try:
+            register.register(store, group, lease, now())
+        except StoreUnavailable as error:
+            done.unregistered += 1
+            done.away = error.problems[0]
 
     name = bookmark_name(ports.connector, window)
     lander = Lander(
@@ -176,19 +180,12 @@ def take_lease(store: Store | None, root: Path, connector: str, owner: str, now:
     folder.mkdir(parents=True, exist_ok=True)
     fence = at_least + 1
     write_durably(folder / f"{fence:08d}.claim", owner.encode())
-    return Lease(connector, owner, fence, now + leases.LEASE_US)
+    return Lease(connector, owner, fence, now + leases.LEASE_US, in_store=False)
 
 
 def highest_claim(root: Path, connector: str) -> int:
     """The highest fence that was claimed while the database was away; 0 without one."""
     return max((int(path.stem) for path in (root / connector).glob("*.claim")), default=0)
-
-
-class _Away(Exception):
-    """The database cannot be reached."""
-
-
-_AWAY = _Away()
 
 
 def _outcome(outcome: Outcome) -> str:

@@ -44,6 +44,7 @@ class ConnectorSynced:
     problems: list[Problem | ConnectorProblem] = field(default_factory=list)
     backfill: bool = False
     recovered: int = 0
+    waiting: bool = False
 
 
 @dataclass
@@ -101,14 +102,15 @@ class Runner:
                 for instance, future in zip(instances, futures, strict=True):
                     one = future.result()
                     done.connectors.append(one)
-                    if store is not None:
+                    if store is not None and not one.waiting:
                         self._load(store, instance, one)
+                    done.waiting |= one.waiting
             except BaseException:
                 self.stop.set()
                 raise
-        if store is not None:
+        if store is not None and not done.waiting:
             self._finish(store, done)
-        self.hub.flush_meters()
+            self.hub.flush_meters()
         return done
 
     def replay(self, names: Collection[str] = (), *, everything: bool = False) -> Synced:
@@ -162,6 +164,10 @@ class Runner:
             done.outcome = "later"
             done.problems += error.problems
             return done
+        if not lease.in_store:
+            # Every further try would wait for the lock again; the next run registers what this one lands.
+            store = None
+            done.waiting = True
         try:
             done.backfill = backfill if backfill is not None else window is not None or self._is_first(store, instance)
             self._begin(store, done)
@@ -183,6 +189,9 @@ class Runner:
             )
             done.outcome = done.extracted.outcome
             done.problems += done.extracted.problems
+            if done.extracted.away is not None:
+                done.waiting = True
+                done.problems.append(done.extracted.away)
         except Stopped:
             done.outcome = runs.CANCELLED
             raise
@@ -205,6 +214,7 @@ class Runner:
                 library=self.hub.config.library,
             )
         except StoreUnavailable as error:
+            done.waiting = True
             done.problems += error.problems
             return
         done.problems += [problem for error in done.loaded.frozen for problem in error.problems]
