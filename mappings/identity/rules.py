@@ -78,7 +78,7 @@ class Rules:
     @cached_property
     def version(self) -> str:
         """Sixteen characters that change when any rule does: all customers are resolved again then."""
-        canonical = json.dumps([asdict(rule) for rule in self.kinds], sort_keys=True, ensure_ascii=True)
+        canonical = json.dumps([asdict(rule) for rule in self.kinds], sort_keys=True)
         return blake2b(canonical.encode(), digest_size=8).hexdigest()
 
     def default_scope(self, kind: str, connector: str) -> str | None:
@@ -160,13 +160,10 @@ def _kind_rule(entry: object, path: str, wrong: Callable[[str, str, str], None])
         wrong(f"{path}.kind", f"应为 {known} 之一", f"must be one of {known}")
         return None
     values = asdict(DEFAULT.by_kind.get(kind, KindRule(kind)))
-    closed = {"joins": CUSTOMER_KINDS, "joins_with_name": CUSTOMER_KINDS, "proposes": PROPOSING}
     good = True
     for key, value in entry.items():
-        if key in closed and isinstance(value, list) and all(item in closed[key] for item in value):
-            values[key] = tuple(item for item in closed[key] if item in value)
-        elif (key in ("exclusive", "with_name") and isinstance(value, bool)) or (key == "scope" and value in SCOPES):
-            values[key] = value
+        if _is_valid(str(key), value):
+            values[key] = tuple(value) if isinstance(value, list) else value
         elif key != "kind":
             zh, en = _EXPECTED.get(str(key), ("未知的键", "no such key"))
             wrong(f"{path}.{key}", zh, en)
@@ -177,6 +174,17 @@ def _kind_rule(entry: object, path: str, wrong: Callable[[str, str, str], None])
         wrong(f"{path}.joins_with_name", "不能与 joins 重复", "must not repeat what joins holds")
         good = False
     return KindRule(**values) if good else None
+
+
+def _is_valid(key: str, value: object) -> bool:
+    choices = {"joins": CUSTOMER_KINDS, "joins_with_name": CUSTOMER_KINDS, "proposes": PROPOSING}.get(key)
+    if choices is not None:
+        return isinstance(value, list) and all(item in choices for item in value)
+    if key in {"cap", "name_cap"}:
+        return type(value) is int and value >= 1  # True is an int too, and no number
+    if key in {"exclusive", "with_name"}:
+        return isinstance(value, bool)
+    return key == "scope" and value in SCOPES
 
 
 _KINDS_LIST = (f"应为列表,可选 {', '.join(CUSTOMER_KINDS)}", f"must be a list out of {', '.join(CUSTOMER_KINDS)}")

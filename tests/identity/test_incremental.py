@@ -1,16 +1,14 @@
 """Incremental resolution answers what a full one answers, whatever happened and in whatever portions."""
 
-import dataclasses
 import hashlib
 
 import hypothesis.strategies as st
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from polars.testing import assert_frame_equal
 
 from mappings.identity.graph import Identifier, MemoryGraph
-from mappings.identity.incremental import Change, resolve_incremental, touched
+from mappings.identity.incremental import Change, resolve_incremental
 from mappings.identity.partition import CAPPED, DECISIONS, IDENTIFIER, LINKS, MEMBERS, RECORDS, REFUSED
 from mappings.identity.rules import KindRule, Rules
 from mappings.identity.solve import resolve

@@ -31,7 +31,7 @@ def test_the_order_of_the_list_is_the_order_of_strength():
 
 
 def test_giving_companies_the_phone_as_a_key_takes_the_name_away_from_it():
-    read, problems = parse({"version": 1, "kinds": [{"kind": "phone", "joins": ["company", "person"]}]})
+    read, problems = parse({"version": 1, "kinds": [{"kind": "phone", "joins": ["person", "company"]}]})
     assert problems == []
     assert read.by_kind["phone"].joins == ("person", "company")
     assert read.by_kind["phone"].joins_with_name == ()
