@@ -3,8 +3,9 @@
 Three things count against it. Records that took longer, from the merged histograms of the ledger. Records that
 were pulled and are still not visible after 300 s. And time in which nobody looked: the minutes in which a stream
 had gone without a successful poll for longer than it may, because a dead connector has no late records. Records
-and minutes are two shares; both have to reach the target. Backfills, declared as such before they ran, are
-counted apart. A record that arrived and was refused is a quarantine debt, judged there.
+and minutes each have their error budget of 1 %: of the records there were, and of the 28 days (so that a hub that
+is an hour old may miss a minute). Backfills, declared as such before they ran, are counted apart. A record that
+arrived and was refused is a quarantine debt, judged there.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ class Latency:
     watched: Share
     allowed: int
     """Error budget: how many records may be late."""
+    dark_allowed: int = 0
+    """Error budget: how many minutes may go by unwatched."""
     waiting: int = 0
     """Late ones among them that are still not here."""
     backfill_excluded: int = 0
@@ -83,7 +86,7 @@ def to_targets(tx: Connection, now: int, expectations: Expectations) -> list[Lat
             connector.name,
             histograms.get(connector.name, _Histogram({}, 0)),
             waiting.get(connector.name, 0),
-            Share(0, 0),
+            (Share(0, 0), 0),
             None,
             expectations,
         )
@@ -115,24 +118,27 @@ def _judge(
     name: str,
     histogram: _Histogram,
     waiting: int,
-    watched: Share,
+    looked: tuple[Share, int],
     slowest_s: int | None,
     expectations: Expectations,
 ) -> Latency:
     target = expectations.thresholds.latency_target
+    watched, streams = looked
+    dark_allowed = allowed(streams * expectations.thresholds.latency_days * DAY_US // MINUTE_US, target)
     arrived = sum(histogram.counts.values())
     good = sum(n for edge, n in histogram.counts.items() if edge <= LATE_S)
     share = Share(good, arrived + waiting)
     if not share.total and not watched.total:
         status = "no_data"
     else:
-        status = "ok" if share.at_least(target) and watched.at_least(target) else "breach"
+        status = "ok" if share.at_least(target) and watched.bad <= dark_allowed else "breach"
     return Latency(
         name,
         status,
         share,
         watched,
         allowed(share.total, target),
+        dark_allowed,
         waiting,
         histogram.backfill,
         histogram.counts,
@@ -214,13 +220,15 @@ def _slowest(tx: Connection, now: int, expectations: Expectations) -> dict[str, 
     return {connector: int(duration) // SECOND_US for connector, duration in rows}
 
 
-def watched_minutes(tx: Connection, now: int, connector: ConnectorExpectation, days: int) -> Share:
+def watched_minutes(tx: Connection, now: int, connector: ConnectorExpectation, days: int) -> tuple[Share, int]:
     """Minutes of all its streams in which the last successful poll was not older than the stream's limit.
+
+    The second number says how many streams were counted.
 
     Counted from each stream's first successful poll, at most that many days back. A stream that never had one
     is not counted here: it is stale (freshness).
     """
-    good = total = 0
+    good = total = streams = 0
     for stream in connector.streams:
         limit = stream.limit_s * SECOND_US
         row = execute(
@@ -241,6 +249,7 @@ def watched_minutes(tx: Connection, now: int, connector: ConnectorExpectation, d
         # Dark since the last poll, until now.
         dark = int(row[2]) + max(now - int(row[1]) - limit, 0)
         minutes = (now - int(row[0])) // MINUTE_US
+        streams += 1
         total += minutes
         good += minutes - min(-(-dark // MINUTE_US), minutes)
-    return Share(good, total)
+    return Share(good, total), streams

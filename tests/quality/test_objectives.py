@@ -114,6 +114,12 @@ def test_an_hour_without_polls_in_two_days_counts_its_minutes_but_for_the_five_a
     assert watched.bad == 56, "61 minutes from poll to poll, less five"
 
 
+def test_four_hundred_dark_minutes_in_28_days_are_forgiven_and_more_are_not(store, polled, now, company):
+    polled("erp", "orders", [now - 5 * MINUTE - 403 * MINUTE])
+    assert (hub(store, now, company).status, hub(store, now, company).dark_allowed) == ("ok", 403)
+    assert hub(store, now + 1, company).status == "breach"
+
+
 def test_a_failed_poll_is_no_poll(store, polled, now, company):
     polled("erp", "orders", [now - DAY])
     polled("erp", "orders", range(now - DAY + MINUTE, now, MINUTE), outcome="later")

@@ -56,7 +56,7 @@ def latency(seen: Seen) -> Iterator[Todo]:
         where = Text("进入客户库", "reach the hub") if code == "latency.hub" else Text("得到回写确认", "are confirmed")
         dark = one.watched.bad
         unwatched = Text("", "")
-        if not one.watched.at_least(limits.latency_target):
+        if dark > one.dark_allowed:
             unwatched = Text(f"; 其中 {dark:,} 分钟没有成功同步", f"; {dark:,} minutes without a successful pull")
         yield Todo(
             "breach",
