@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from mappings.identity.exact import Claim, Decided, Refusal, decide
 from mappings.identity.graph import Graph, Identifier
 from mappings.identity.incremental import Change, Part, Touched
-from mappings.identity.partition import CODES
+from mappings.identity.partition import CODES, Refused
 from mappings.identity.rules import DEFAULT, Rules
 from mappings.model import IDENTIFIER_KINDS
 from mappings.problems import Text
@@ -159,12 +159,6 @@ class _Solved:
 
     def not_united(self, refusal: Refusal) -> NotUnited:
         identifier = None if refusal.identifier is None else self.part.identifiers[refusal.identifier]
-        shared = self._shared(identifier, refusal.with_name)
-        if refusal.code == "exclusive":
-            kind = Text(IDENTIFIER_KINDS[refusal.against_kind], _english(refusal.against_kind))
-            but = Text(f"{kind.zh} 不同", f"their {kind.en} differ")
-        else:
-            but = CODES[refusal.code]
         against = None
         if refusal.against_a is not None and refusal.against_b is not None:
             against = (refusal.against_a, refusal.against_b)
@@ -178,7 +172,9 @@ class _Solved:
             code=refusal.code,
             against=against,
             open=refusal.open,
-            sentence=Text(f"{shared.zh},但{but.zh}", f"{shared.en}, but {but.en}"),
+            sentence=_refused(
+                identifier, self._mask(identifier), refusal.with_name, refusal.code, refusal.against_kind
+            ),
         )
 
     def ignored(self, records: Collection[int]) -> tuple[Ignored, ...]:
@@ -187,7 +183,7 @@ class _Solved:
 
     def _ignored(self, identifier: Identifier) -> Ignored:
         count, cap = self.found.degree[identifier], self.found.rule(identifier).cap
-        name = self._named(identifier)
+        name = _named(identifier, self._mask(identifier))
         sentence = Text(
             f"{name.zh.lstrip()} 有 {count:,} 条记录共用,超过上限 {cap},不单独作为依据",
             f"{name.en} is shared by {count:,} records, over the cap of {cap}: it joins nobody by itself",
@@ -197,25 +193,43 @@ class _Solved:
     def _tie(self, a: int, b: int, claim: Claim | None) -> Tie:
         identifier = None if claim is None else self.part.identifiers[claim.identifier]
         with_name = claim is not None and claim.with_name
-        return Tie(a, b, identifier, self._mask(identifier), with_name, self._shared(identifier, with_name))
-
-    def _shared(self, identifier: Identifier | None, with_name: bool) -> Text:
-        if identifier is None:
-            return Text("已人工确认为同一客户", "a person decided that they are the same customer")
-        name = self._named(identifier)
-        if with_name:
-            return Text(f"两条记录的{name.zh} 与姓名都相同", f"two records share the {name.en} and the name")
-        return Text(f"两条记录共用{name.zh}", f"two records share the {name.en}")
-
-    def _named(self, identifier: Identifier) -> Text:
         mask = self._mask(identifier)
-        zh, mask = IDENTIFIER_KINDS[identifier.kind], self._mask(identifier)
-        return Text(
-            f"{' ' if zh[0].isascii() else ''}{zh} {mask}".rstrip(), f"{_english(identifier.kind)} {mask}".rstrip()
-        )
+        return Tie(a, b, identifier, mask, with_name, _shared(identifier, mask, with_name))
 
     def _mask(self, identifier: Identifier | None) -> str:
         return "" if identifier is None else self.masks.get(identifier, "")
+
+
+def describe(refused: Refused, mask: str) -> Text:
+    """The refused union as a sentence; `mask` is what may be shown of the identifier the two records share."""
+    identifier = Identifier(refused.kind, refused.scope, refused.digest) if refused.digest else None
+    if refused.code == "several_values":
+        kind = _named(Identifier(refused.kind, refused.scope, b""), "")
+        return Text(f"一条记录带有多个{kind.zh}", f"one record carries several values of {kind.en}")
+    return _refused(identifier, mask, refused.with_name, refused.code, refused.against_kind)
+
+
+def _refused(identifier: Identifier | None, mask: str, with_name: bool, code: str, against_kind: str) -> Text:
+    shared, but = _shared(identifier, mask, with_name), CODES[code]
+    if code == "exclusive":
+        kind = _named(Identifier(against_kind, "", b""), "")
+        but = Text(f"{kind.zh} 不同", f"their {kind.en} differs")
+    return Text(f"{shared.zh},但{but.zh}", f"{shared.en}, but {but.en}")
+
+
+def _shared(identifier: Identifier | None, mask: str, with_name: bool) -> Text:
+    if identifier is None:
+        return Text("已人工确认为同一客户", "a person decided that they are the same customer")
+    name = _named(identifier, mask)
+    if with_name:
+        return Text(f"两条记录的{name.zh} 与姓名都相同", f"two records share the {name.en} and the name")
+    return Text(f"两条记录共用{name.zh}", f"two records share the {name.en}")
+
+
+def _named(identifier: Identifier, mask: str) -> Text:
+    """Kind and mask; Chinese text has a space before a Latin word."""
+    zh = IDENTIFIER_KINDS[identifier.kind]
+    return Text(f"{' ' if zh[0].isascii() else ''}{zh} {mask}".rstrip(), f"{_english(identifier.kind)} {mask}".rstrip())
 
 
 def _english(kind: str) -> str:

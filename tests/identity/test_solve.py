@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+from collections import defaultdict
 
 import polars as pl
 from hypothesis import given
@@ -80,18 +81,18 @@ def test_no_customer_mixes_exclusive_values_unless_a_person_decided_so(world):
     records, links, decisions = world
     partition = solve(world)
     together = joined([r[0] for r in records], [(a, b) for a, b, kind in decisions if kind == "must_link"])
-    values = {}
+    values = defaultdict(set)
     for record, kind, scope, digest, _ in links:
         if kind == "unionid":
-            values.setdefault((record, scope), set()).add(digest)
+            values[record, scope].add(digest)
     clear = {key: value.pop() for key, value in values.items() if len(value) == 1}
     customer = {record: customer for record, _, customer in partition.members.rows()}
     for scope in ("wx", "other"):
-        by_customer, by_decision = {}, {}
+        by_customer, by_decision = defaultdict(set), defaultdict(set)
         for (record, its_scope), value in clear.items():
             if its_scope == scope:
-                by_customer.setdefault(customer[record], set()).add(value)
-                by_decision.setdefault(together[record], set()).add(value)
+                by_customer[customer[record]].add(value)
+                by_decision[together[record]].add(value)
         for mixed in by_customer.values():
             assert len(mixed) == 1 or any(mixed <= decided for decided in by_decision.values())
 
@@ -103,9 +104,9 @@ def test_nobody_is_united_with_whom_a_person_keeps_apart_or_with_another_kind_of
     for a, b, kind in decisions:
         if kind == "cannot_link" and a != b:
             assert customer[a] != customer[b]
-    kinds = {}
+    kinds = defaultdict(set)
     for record, _, _, kind in records:
-        kinds.setdefault(customer[record], set()).add(kind or "person")
+        kinds[customer[record]].add(kind or "person")
     assert all(len(kind) == 1 for kind in kinds.values())
 
 
@@ -128,9 +129,9 @@ def test_refusals_say_what_stands_against_the_union(world):
     partition = resolve(records, links, RULES, decisions)
     customer = {record: customer for record, _, customer in partition.members.rows()}
     apart = {frozenset((a, b)) for a, b, kind in decisions.rows() if kind == "cannot_link"}
-    unionid = {}
+    unionid = defaultdict(set)
     for record, kind, scope, digest, _ in links.rows():
-        unionid.setdefault((record, kind, scope), set()).add(digest)
+        unionid[record, kind, scope].add(digest)
     for row in partition.refused.to_dicts():
         a, b = row["against_a"], row["against_b"]
         if row["code"] == "exclusive":
