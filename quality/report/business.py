@@ -18,6 +18,7 @@ from state import outbox
 from state.bulk import execute
 
 UNMATCHED = 20
+STAGES = ("draft", "reviewed", "published")
 
 
 def yuan(stored: int) -> str:
@@ -112,33 +113,29 @@ def identity(tx: Connection, results: Sequence[CheckResult]) -> dict[str, Any] |
 
 
 def scores(tx: Connection) -> dict[str, Any] | None:
-    """Customers by tier; None before the first scoring."""
+    """Customers by tier, and how far the definitions behind them have come; None before the first scoring."""
     rows = execute(
         tx,
-        "SELECT value, count(*), max(scored_at), max(version) FROM score WHERE name = 'tier' AND value IS NOT NULL "
+        "SELECT value, count(*), max(scored_at) FROM score WHERE name = 'tier' AND value IS NOT NULL "
         "GROUP BY value ORDER BY value",
         (),
     ).all()
     if not rows:
         return None
-    total = sum(int(count) for _, count, _, _ in rows)
-    definitions = dict(
-        execute(tx, "SELECT name || '@' || version, status FROM score_definition WHERE name IN ('rfm', 'tiers')", ())
-        .tuples()
-        .all()
-    )
-    version = max(str(row[3]) for row in rows)
-    unpublished = [status for status in definitions.values() if status in {"draft", "reviewed"}]
-    published = {name.partition("@")[0] for name, status in definitions.items() if status == "published"}
-    status = "published" if published >= {"rfm", "tiers"} else min(unpublished, default="draft")
+    total = sum(int(row[1]) for row in rows)
+    names = [row[0] for row in execute(tx, "SELECT DISTINCT version FROM score WHERE name IN ('rfm', 'tier')", ())]
+    known = execute(tx, "SELECT name, version, status FROM score_definition", ())
+    stages = {f"{name}@{version}": status for name, version, status in known}
+    # A retired version was published when it made the scores.
+    reached = [{"retired": "published"}.get(stages.get(name, "draft"), stages.get(name, "draft")) for name in names]
     return {
         "tiers": [
             {"tier": tier, "customers": int(count), "share": {"good": int(count), "total": total}}
-            for tier, count, _, _ in rows
+            for tier, count, _ in rows
         ],
-        "definition": version,
-        "status": status,
-        "scored_at": iso(max(int(at) for _, _, at, _ in rows)),
+        "definition": " · ".join(sorted(names)),
+        "status": min(reached, key=STAGES.index),
+        "scored_at": iso(max(int(row[2]) for row in rows)),
     }
 
 

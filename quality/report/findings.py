@@ -24,8 +24,8 @@ SCORES = {
     "score.rfm": (("order", "ordered_at"), ("order", "paid_amount")),
     "score.tier": (("order", "ordered_at"), ("order", "paid_amount")),
     "score.stage": (("order", "ordered_at"),),
-    "score.account": (("ticket", "received_at"),),
-    "score.churn": (("customer_record", "last_active_at"),),
+    "score.account": (("customer_record", "last_active_at"),),
+    "score.churn": (("order", "ordered_at"),),
 }
 """What each score is made of: without a connector that fills it, the score says 无数据 instead of 0."""
 
