@@ -28,6 +28,8 @@ class Session:
 
     def __init__(self) -> None:
         self.folder = Path(os.environ.get("LIUKE_HOME") or ".")
+        self.folder_given = False
+        """Whether somebody named the folder, which is otherwise the current one or LIUKE_HOME."""
         self.as_json = False
         self.debug = False
         self.stopped_by: int | None = None
@@ -119,7 +121,9 @@ def common_options(function: Function) -> Function:
 
 def _set(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is not None and value is not False:
-        setattr(context.ensure_object(Session), str(parameter.name), value)
+        session = context.ensure_object(Session)
+        setattr(session, str(parameter.name), value)
+        session.folder_given = session.folder_given or parameter.name == "folder"
 
 
 _COMMON = (
