@@ -23,9 +23,10 @@ class Shelf:
 class Finding:
     """One thing the hub must find: by its code, where it is, and the record it is about.
 
-    `entity` and `key` name the record (a composite key joined with "-"); `field` is the unified column.
-    `stream` is where it came from. `also` names the other records that belong to the finding; `because` is
-    the key of the quarantined record that it follows from, and `mended_in` the increment that ends it.
+    `entity` and `key` name the record (a composite key joined with "-"; none for a line without a readable
+    key); `field` is the unified column, of a rejected line the reason. `stream` is where it came from. `also`
+    names the other records that belong to the finding; `because` is the order whose quarantine it follows
+    from, and `mended_in` the increment that ends it.
     """
 
     code: str
@@ -50,7 +51,7 @@ class Finding:
             "also": list(self.also),
             "because": self.because,
         }
-        return {name: value for name, value in members.items() if value or name == "key"}
+        return {name: value for name, value in members.items() if value or name in ("entity", "key")}
 
 
 @dataclass

@@ -14,13 +14,17 @@ from connectors.sandbox.company.service import enter_tickets
 from connectors.sandbox.company.trade import enter_orders, make_orders
 
 
-@lru_cache(maxsize=1)
 def build(seed: int, *, clean: bool = False) -> Books:
     """All that the systems hold after every increment. About 4 CPU seconds; the last one is kept.
 
     Each part has dice of its own, so that the clean company is the same company without the defects. Callers
     must not change what they get.
     """
+    return _build(seed, clean)
+
+
+@lru_cache(maxsize=1)
+def _build(seed: int, clean: bool) -> Books:
 
     def dice(part: str) -> Random:
         return Random(f"{seed}:{part}")

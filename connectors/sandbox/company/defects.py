@@ -197,16 +197,14 @@ def _bad_masters(planter: Planter) -> None:
     for number in range(planter.some(2)):
         row = products[number] | {"id": len(products) + 1 + number, "code": None, "barcode": None, "name": "新品待建档"}
         planter.books.enter(CRM_PRODUCTS, row)
-        planter.find(_found("product.code-missing", CRM_PRODUCTS, row, "product", "code"))
+        planter.find(_found("row.key-missing", CRM_PRODUCTS, row, "product", "code"))
     pairs = planter.dice.sample(products, 2 * planter.some(3))
     for first, second in zip(pairs[::2], pairs[1::2], strict=True):
         second["barcode"] = first["barcode"]
-        also = tuple(sorted((str(first["code"]), str(second["code"]))))
-        planter.find(
-            Finding(
-                "sku.library-duplicate-barcode", "crm", "products", "product", str(first["barcode"]), "barcode", also
-            )
-        )
+        for one, other in ((first, second), (second, first)):
+            also = (str(other["id"]),)
+            key = str(one["id"])
+            planter.find(Finding("sku.library-duplicate-barcode", "crm", "products", "product", key, "barcode", also))
 
 
 # ---- Orders ----------------------------------------------------------------------------------
@@ -264,7 +262,8 @@ def _bad_shop_orders(planter: Planter) -> None:
         number = str(row["订单编号"])
         prefixes.add(number[:6])
         row["订单编号"] = f"{number[0]}.{number[1:6]}E+{len(number) - 1}"  # opened in a spreadsheet and saved
-        _quarantined_order(planter, "cell.id-damaged", SHOP_ORDERS, SHOP_LINES, row, number, "source_id")
+        # The connector cannot know the number any more: the row lands as a rejected line, without a key.
+        _quarantined_order(planter, "line.rejected", SHOP_ORDERS, SHOP_LINES, row, number, "files.number-damaged")
     for row in planter.take(SHOP_ORDERS, planter.some(2), planter.plain_order):
         number = str(row["订单编号"])
         row["订单编号"] = None
@@ -294,8 +293,9 @@ def _quarantined_order(
     mended_in: int | None = None,
 ) -> None:
     """The finding of a bad order, and those of its lines, which stay without it. `number` is the true one."""
-    key = "" if row[shelf.key[0]] is None else key_of(shelf, row)
-    planter.find(Finding(code, shelf.connector, shelf.stream, "order", key, column, mended_in=mended_in))
+    key = "" if row[shelf.key[0]] is None or code == "line.rejected" else key_of(shelf, row)
+    entity = "" if code == "line.rejected" else "order"
+    planter.find(Finding(code, shelf.connector, shelf.stream, entity, key, column, mended_in=mended_in))
     for line in planter.lines_of[number]:
         planter.used.add(id(line))
         planter.find(
@@ -368,12 +368,13 @@ def _bad_tickets(planter: Planter) -> None:
         ("cell.choice-unknown", 2, "type", lambda row: row.update(type="表扬信")),
         ("cell.integer-unreadable", 2, "rating", lambda row: row.update(rating="五星")),
         ("cell.time-unreadable", 2, "received_at", lambda row: row.update(received_at="昨天下午")),
+        ("cell.id-damaged", 2, "order_source_id", lambda row: row.update(order_no="2.02511E+18")),
     )
     for code, base, column, change in kinds:
         for row in planter.take(TICKETS, planter.some(base), plain):
             change(row)
             planter.find(_found(code, TICKETS, row, "ticket", column))
-    nobody = {"name": None, "phone": None, "unionid": None}
+    nobody = {"name": None, "phone": None}
     for row in planter.take(TICKETS, planter.some(25), plain):
         row["customer"] = nobody
         planter.find(_found("ticket.customer-missing", TICKETS, row, "ticket", "customer_source_id"))
@@ -385,8 +386,10 @@ def _bad_tickets(planter: Planter) -> None:
         planter.find(_found("rating.score-out-of-range", RATINGS, row, "rating", "score"))
     for number in range(planter.some(2)):
         cut = json.dumps({"ticket_no": f"GD9{number:04d}", "subject": "上传中断"}, ensure_ascii=False).encode()
-        planter.books.broken_lines.append((0, "tickets", "tickets", cut[: -5 - number]))
-        planter.find(Finding("line.rejected", "tickets", "tickets", "", "", also=(f"GD9{number:04d}",)))
+        broken = cut[: -5 - number]
+        planter.books.broken_lines.append((0, "tickets", "tickets", broken))
+        reason = "truncated" if broken.decode(errors="replace")[-1] != "\ufffd" else "not-utf8"
+        planter.find(Finding("line.rejected", "tickets", "tickets", "", "", reason, also=(f"GD9{number:04d}",)))
 
 
 def _duplicate_leads(planter: Planter) -> None:
@@ -395,8 +398,9 @@ def _duplicate_leads(planter: Planter) -> None:
     for offset, row in enumerate(rows, 1):
         again = row | {"lead_no": f"XS{number + offset:05d}", "source": "官网表单", "status": "新建"}
         planter.books.enter(CRM_LEADS, again)
-        also = (str(row["lead_no"]), str(again["lead_no"]))
-        planter.find(Finding("lead.duplicate", "crm", "leads", "lead", str(row["mobile"]), "", also))
+        for one, other in ((row, again), (again, row)):
+            also = (str(other["lead_no"]),)
+            planter.find(Finding("lead.duplicate", "crm", "leads", "lead", str(one["lead_no"]), "", also))
 
 
 def _found(code: str, shelf: Shelf, row: Row, entity: str, column: str) -> Finding:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
@@ -118,6 +119,9 @@ def _write(folder: Path, books: Books, batch: int, seed: int, clean: bool) -> da
     lines = [json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode() for row in books.of(TICKETS, batch)]
     lines += [broken for number, _, _, broken in books.broken_lines if number == batch]
     _replace(folder / "tickets" / f"工单_{stamp}.ndjson", b"".join(line + b"\n" for line in lines))
+    for path in (folder / "shop", folder / "tickets"):
+        for file in path.glob(f"*_{stamp}.*"):
+            os.utime(file, (now.timestamp(), now.timestamp()))
     clock = {"now": now.isoformat(), "seed": seed, "clean": clean, "increments": batch}
     _replace(folder / CLOCK, json.dumps(clock).encode())
     return now

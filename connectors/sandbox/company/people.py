@@ -24,7 +24,7 @@ from connectors.sandbox.company.words import (
 CUSTOMERS = 5_000
 BUSINESS = 2_000
 """Contacts of shops, restaurants and companies; they buy on account, through the ERP."""
-WALK_IN = 300
+WALK_IN = 180
 """Consumers who also have an ERP customer number."""
 BUSINESS_IN_SHOP = 400
 """Contacts who also buy for themselves in the online shop, with the same phone."""
@@ -156,8 +156,6 @@ def _crm_row(person: Person, dice: Random) -> Row:
         "member_no": f"HY{person.no:06d}",
         "name": person.name,
         "mobile": person.phone,
-        "email": None,
-        "company_name": None,
         "province": person.province,
         "city": person.city,
         "level": dice.choices(("普通", "银卡", "金卡"), (70, 22, 8))[0],

@@ -46,7 +46,7 @@ def enter_tickets(books: Books, people: list[Person], orders: list[Order], dice:
             waiting.append(row)
         if row["rating"] is not None and dice.random() < 0.6:
             rated += 1
-            _enter_rating(books, rated, row, person.phone, dice)
+            _enter_rating(books, rated, row, dice)
     for position, row in enumerate(dice.sample(waiting, SOLVED_TICKETS * INCREMENTS)):
         batch = position // SOLVED_TICKETS + 1
         solved = just_before(dice, batch)
@@ -92,13 +92,12 @@ def _ticket(number: int, person: Person, received: datetime, batch: int, about: 
         "customer": {
             "name": person.name,
             "phone": person.phone,
-            "unionid": person.unionid or None if person.buyer_id else None,
         },
         "updated_at": iso((closed or solved or responded).replace(microsecond=0)),
     }
 
 
-def _enter_rating(books: Books, number: int, ticket: Row, phone: str, dice: Random) -> None:
+def _enter_rating(books: Books, number: int, ticket: Row, dice: Random) -> None:
     score = int(str(ticket["rating"]))
     rated = str(ticket["closed_at"])[:19].replace("T", " ")
     books.enter(
@@ -109,7 +108,5 @@ def _enter_rating(books: Books, number: int, ticket: Row, phone: str, dice: Rand
             "评分": str(score),
             "评价内容": dice.choice(RATING_WORDS[score]),
             "评价时间": rated,
-            "客户手机": phone,
-            "更新时间": rated,
         },
     )

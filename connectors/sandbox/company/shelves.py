@@ -58,8 +58,8 @@ CRM_CUSTOMERS = Shelf(
     "crm",
     "customers",
     (
-        *("id", "member_no", "name", "mobile", "email", "company_name", "province", "city", "level"),
-        *("consent", "opted_out_at", "owner", "registered_at", "last_active_at", "modified_at"),
+        *("id", "member_no", "name", "mobile", "province", "city", "level", "consent", "opted_out_at"),
+        *("owner", "registered_at", "last_active_at", "modified_at"),
     ),
     ("id",),
 )
@@ -82,7 +82,7 @@ SHOP_ORDERS = Shelf(
 SHOP_LINES = Shelf(
     "shop",
     "order_lines",
-    ("订单编号", "行号", "商品编码", "商品名称", "规格", "数量", "单价", "小计", "更新时间"),
+    ("订单编号", "行号", "商品编码", "商品名称", "规格", "数量", "单价", "商品小计", "更新时间"),
     ("订单编号", "行号"),
 )
 SHOP_REFUNDS = Shelf(
@@ -105,7 +105,7 @@ TICKETS = Shelf(
 RATINGS = Shelf(
     "tickets",
     "ratings",
-    ("评价编号", "工单编号", "评分", "评价内容", "评价时间", "客户手机", "更新时间"),
+    ("评价编号", "工单编号", "评分", "评价内容", "评价时间"),
     ("评价编号",),
 )
 

@@ -318,7 +318,7 @@ def _enter_shop_line(books: Books, order: Order, number: int, line: Line) -> Row
             "规格": line.good.spec,
             "数量": str(line.quantity),
             "单价": yuan(line.price),
-            "小计": yuan(line.amount),
+            "商品小计": yuan(line.amount),
             "更新时间": text(order.at),
         },
         order.batch,
