@@ -164,10 +164,11 @@ def _line(record: bytes, extracted_at: int, prefix: bytes, validated: bool) -> t
     if not _is_utf8(record):
         return _rejected(NOT_UTF8, record, extracted_at), Counts(records=1, rejected=1)
     if validated or _all_valid((record,)):
+        compact = record
         if not (record.startswith(b'{"') and not (b"\n" in record or b"\r" in record or b"\t" in record)):
-            record = msgspec.json.format(record, indent=-1)
-        if record.startswith(b"{"):
-            return _splice(record, prefix), Counts(records=1)
+            compact = msgspec.json.format(record, indent=-1)
+        if compact.startswith(b"{"):
+            return _splice(compact, prefix), Counts(records=1)
         return _rejected(NOT_AN_OBJECT, record, extracted_at), Counts(records=1, rejected=1)
     return _repaired(record, extracted_at, prefix)
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import msgspec
 import polars as pl
 
+from mappings.exactjson import BROKEN
 from mappings.lines import REJECTED_START
 from mappings.objects import LINE_NO, read_objects
 
@@ -91,11 +92,15 @@ def read(lines: bytes, columns: Sequence[str], *, first_line: int = 1) -> Frame:
         pl.col(EXTRACTED_AT).cast(pl.Int64, strict=False), pl.col(LINE_NO) + (first_line - 1)
     )
     rejected = [Rejected(r.line_no + first_line - 1, r.code, None, r.line) for r in objects.refused]
-    doubtful = rows.filter(pl.col(_REJECTED).is_not_null() | pl.col(EXTRACTED_AT).is_null())[LINE_NO].to_list()
-    if doubtful:
-        found = _rejected_lines(lines.split(b"\n"), doubtful, first_line)
-        rejected += found
-        rows = rows.filter(~pl.col(LINE_NO).is_in([r.line_no for r in found]))
+    doubtful = rows.filter(pl.col(_REJECTED).is_not_null() | pl.col(EXTRACTED_AT).is_null())
+    if doubtful.height:
+        parts = lines.split(b"\n")
+        found = [
+            _rejected_line(number, parts[number - first_line], at)
+            for number, at in doubtful.select(LINE_NO, EXTRACTED_AT).iter_rows()
+        ]
+        rejected += [line for line in found if line]
+        rows = rows.filter(~pl.col(LINE_NO).is_in([line.line_no for line in found if line]))
     rows = rows.select(LINE_NO, EXTRACTED_AT, *wanted)
     absent = [name for name in wanted if rows[name].null_count() == rows.height and not _names(lines, name)]
     return Frame(
@@ -119,17 +124,15 @@ def _end_of_chunk(lines: bytes, start: int) -> int:
     return position
 
 
-def _rejected_lines(parts: list[bytes], numbers: list[int], first_line: int) -> list[Rejected]:
-    """Which of the doubtful lines are rejected lines: what a record calls itself counts for nothing."""
-    rejected = []
-    for number in numbers:
-        line = parts[number - first_line]
-        if line.startswith(REJECTED_START):
+def _rejected_line(number: int, line: bytes, extracted_at: int | None) -> Rejected | None:
+    """What a doubtful line is, if it is no record: what a record calls itself counts for nothing."""
+    if line.startswith(REJECTED_START):
+        try:
             found = _REJECTED_LINE.decode(line)
-            rejected.append(Rejected(number, found.code, found.extracted_at, b64decode(found.record)))
-        elif not line.startswith(b'{"_extracted_at":'):
-            rejected.append(Rejected(number, NO_TIME, None, line))
-    return rejected
+            return Rejected(number, found.code, found.extracted_at, b64decode(found.record, validate=True))
+        except (msgspec.MsgspecError, ValueError):
+            return Rejected(number, BROKEN, extracted_at, line)
+    return Rejected(number, NO_TIME, None, line) if extracted_at is None else None
 
 
 def _names(lines: bytes, name: str) -> bool:

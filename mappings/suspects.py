@@ -1,9 +1,9 @@
 """Finds the landing lines that Polars would not read exactly.
 
 Polars 2.1 takes JSON numbers through a double unless they are integers, so a token with a point is exact only
-below 16 characters, and one with an exponent may become 0; it turns a lone surrogate into NUL; and it writes the
-names of nested members back without escaping them. Whatever is found here is read by mappings/exactjson.py
-instead; finding too much costs time, finding too little would cost data.
+below 16 characters, and one with an exponent may become 0; it turns a lone surrogate into NUL; and when it writes
+nested values back it escapes neither backslashes nor anything in names. Whatever is found here is read by
+mappings/exactjson.py instead: finding too much costs time, finding too little would cost data.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _OVERLAP = 64
 
 def _classes() -> bytes:
     table = bytearray(b"x" * 256)
-    for characters, kind in ((b"0123456789", b"0"), (b".", b"."), (b":,[ ", b":"), (b"-", b"-"), (b"eE", b"e")):
+    for characters, kind in ((b"0123456789", b"0"), (b".", b"."), (b":,[ \t\r", b":"), (b"-", b"-"), (b"eE", b"e")):
         for character in characters:
             table[character] = kind[0]
     return bytes(table)
@@ -27,10 +27,10 @@ def _classes() -> bytes:
 _CLASSES = _classes()
 """Digits as 0, exponents as e, what may stand before a number as a colon, the rest as x."""
 
-_ODD_ESCAPE = re.compile(rb"\\u(?:0000|[dD](?:[89abAB]..\\u[dD][c-fC-F]..()|[89a-fA-F]))")
-"""An escaped NUL, or a surrogate; group 1 matches (empty) for a pair, which is as good as any character."""
+_ODD_ESCAPE = re.compile(rb"\\(?:\\|u(?:0000|005[cC]|[dD](?:[89abAB]..\\u[dD][c-fC-F]..()|[89a-fA-F])))", re.DOTALL)
+"""A backslash, NUL or surrogate by its escape; group 1 matches (empty) for a pair, which is one good character."""
 
-_NAME_WITH_ESCAPE = re.compile(rb'\\.(?:[^"\\]++|\\.)*+"( *:)?', re.DOTALL)
+_NAME_WITH_ESCAPE = re.compile(rb'\\.(?:[^"\\]++|\\.)*+"(\s*:)?', re.DOTALL)
 """From the first escape in a string to its end; group 1 if the string is a name."""
 
 
@@ -38,8 +38,7 @@ def suspects(lines: bytes) -> list[tuple[int, int, int]]:
     """Each line with a number, an escape or a name that Polars might change: its index (from 0), start and end."""
     positions = set(_long_numbers(lines))
     if b"\\" in lines:
-        if b"\\u" in lines:
-            positions.update(m.start() for m in _ODD_ESCAPE.finditer(lines) if m[1] is None)
+        positions.update(m.start() for m in _ODD_ESCAPE.finditer(lines) if m[1] is None)
         positions.update(m.start() for m in _NAME_WITH_ESCAPE.finditer(lines) if m[1])
     found: list[tuple[int, int, int]] = []
     index = end = counted = 0
