@@ -85,10 +85,20 @@ class Config:
         return self.folder / FILE
 
     def check_maps(self) -> None:
-        """Reads the field maps of all instances; LiukeError with every Problem there is."""
-        from sync.maps import check_maps
+        """Reads the field maps of all instances and crosswalk.csv; LiukeError with every Problem there is."""
+        from sync import crosswalk_file, maps
 
-        check_maps(self.folder, self.instances.values())
+        problems: list[Problem] = []
+        for check in (
+            lambda: maps.check_maps(self.folder, self.instances.values()),
+            lambda: crosswalk_file.read(self.folder, self.instances),
+        ):
+            try:
+                check()
+            except LiukeError as error:
+                problems += error.problems
+        if problems:
+            raise LiukeError(*problems)
 
 
 def load(folder: Path, lookup: Lookup) -> Config:

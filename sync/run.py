@@ -17,6 +17,7 @@ from state import crosswalk, leases, register, runs
 from state.bulk import execute
 from state.leases import LeaseTaken
 from state.store import Store, StoreUnavailable
+from sync import crosswalk_file
 from sync import extract as extracting
 from sync.extract import Extracted, Stopped
 from sync.load import Loaded, load_file, load_waiting
@@ -224,7 +225,8 @@ class Runner:
         try:
             now = self.hub.now()
             library = self.hub.config.library
-            if library is not None and any(_moves_links(one.loaded) for one in done.connectors):
+            decided = crosswalk_file.take(store, self.hub.config, now)
+            if library is not None and (decided or any(_moves_links(one.loaded) for one in done.connectors)):
                 with store.transaction() as tx:
                     crosswalk.link_same_codes(tx, library, now)
                     done.linked = crosswalk.relink(tx, library, now)
