@@ -179,7 +179,7 @@ class _Solved:
 
     def ignored(self, records: Collection[int]) -> tuple[Ignored, ...]:
         carried = {identifier for record in records for identifier in self.found.links[record]}
-        return tuple(self._ignored(identifier) for identifier in sorted(carried) if self.found.over(identifier))
+        return tuple(self._ignored(identifier) for identifier in sorted(carried & self.found.capped))
 
     def _ignored(self, identifier: Identifier) -> Ignored:
         count, cap = self.found.degree[identifier], self.found.rule(identifier).cap

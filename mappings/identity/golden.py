@@ -110,7 +110,7 @@ def _by_trust(
     ranked = records.join(by_connector, on="connector", how="left", maintain_order="left").with_columns(
         pl.col("place").fill_null(last),
         pl.col("source_updated_at").fill_null(_OLDEST).alias("newest"),
-        (name_key(pl.col("name")).is_null() if full_name_first else pl.lit(False)).alias("unnamed"),
+        (name_key(records["name"]).is_null() if full_name_first else pl.lit(False)).alias("unnamed"),
     )
     return ranked.sort(
         ["customer_id", "deleted", "unnamed", "place", "newest", "record_no"],

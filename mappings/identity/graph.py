@@ -61,7 +61,7 @@ class Graph(Protocol):
 
 def name_keys(names: Sequence[str | None]) -> list[str | None]:
     """names.name_key of plain values."""
-    return pl.DataFrame({"name": names}, schema={"name": pl.String}).select(name_key(pl.col("name")))["name"].to_list()
+    return name_key(pl.Series(names, dtype=pl.String)).to_list()
 
 
 class MemoryGraph:

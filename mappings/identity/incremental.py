@@ -81,7 +81,7 @@ def resolve_incremental(graph: Graph, change: Change, rules: Rules = DEFAULT) ->
         members=members,
         refused=refused,
         conflicts=_conflicts(refused, part.several_values(component, customers)),
-        capped=found.capped(),
+        capped=_capped(found),
         checked=set(found.degree),
         removed=sorted(found.record_nos - found.people.keys()),
         vanished_components=sorted({row[1] for row in before} - {member.component_id for member in members}),
@@ -99,8 +99,9 @@ class Touched:
     """The touched records, found step by step, with all that was read of the store on the way.
 
     `people`: customer kind and name key of those that exist. `links`: their identifiers of kinds that have a
-    rule. `degree`: how many records of the whole store carry an identifier; `namesakes`: which of them have
-    the name, for identifiers over their cap. `decisions`: all that name a touched record.
+    rule. `degree`: how many records of the whole store carry an identifier; `capped` are those over their
+    cap, and `namesakes` says which records carry one of these and have the name. `decisions`: all that name
+    a touched record.
     """
 
     def __init__(self, graph: Graph, rules: Rules, change: Change) -> None:
@@ -109,8 +110,10 @@ class Touched:
         self.people: dict[int, tuple[str, str | None]] = {}
         self.links: dict[int, list[Identifier]] = {}
         self.degree: dict[Identifier, int] = {}
+        self.capped: set[Identifier] = set()
         self.namesakes: dict[Named, list[int]] = {}
         self.decisions: set[tuple[int, int, str]] = set()
+        self._spread: set[Identifier] = set()
         frontier = self._seeds(change)
         while frontier:
             self.record_nos |= frontier
@@ -119,101 +122,81 @@ class Touched:
     def rule(self, identifier: Identifier) -> KindRule:
         return self.rules.by_kind[identifier.kind]
 
-    def over(self, identifier: Identifier) -> bool:
-        return self.degree[identifier] > self.rule(identifier).cap
-
-    def capped(self) -> list[Capped]:
-        over = sorted(identifier for identifier in self.degree if self.over(identifier))
-        return [Capped(*identifier, self.degree[identifier], self.rule(identifier).cap) for identifier in over]
-
     def _seeds(self, change: Change) -> set[int]:
         """The changed records, all whose ties may have changed with them, and all that was one component
         with any of these."""
         changed = set(change.records)
-        now = self._load(changed)
-        carried = {named for named in (*now, *change.lost) if named.identifier.kind in self.rules.by_kind}
-        self._count({named.identifier for named in carried})
-        self._count_names(carried)
-        holding = Counter(named.identifier for named in now)
-        named_holding = Counter(now)
-        seeds = set(changed)
+        self._load(changed)
+        lost = [named for named in change.lost if named.identifier.kind in self.rules.by_kind]
+        now = [(identifier, number) for number in changed for identifier in self.links.get(number, ())]
+        holding = Counter(identifier for identifier, _ in now)
+        affected = {named.identifier for named in lost} | holding.keys()
+        self._count(affected)
         # Under the cap: the others were one component with who lost it, or are with who gained it. Over it,
         # but not by more than there are changed records with it: it may have crossed. Far over: it joined
         # nobody before and joins nobody now.
-        seeds.update(
-            self.graph.holders(
-                {
-                    identifier
-                    for identifier in {named.identifier for named in carried}
-                    if self.degree[identifier] - holding[identifier] <= self.rule(identifier).cap
-                }
-            )
-        )
-        for named in carried:
-            same = self.namesakes.get(named, [])
-            if len(same) - named_holding[named] <= self.rule(named.identifier).name_cap:
+        alive = {i for i in affected if self.degree[i] - holding[i] <= self.rule(i).cap}
+        self._spread = alive
+        seeds = changed | set(self.graph.holders(alive))
+        named_now = Counter(Named(i, self.people[number][1]) for i, number in now if i in self.capped)
+        for named, same in self._count_names({*lost, *named_now}).items():
+            if len(same) - named_now[named] <= self.rule(named.identifier).name_cap:
                 seeds.update(same)
-        seeds.update(number for number, _, _ in self.graph.members(seeds))
-        return seeds
+        return seeds | {number for number, _, _ in self.graph.members(seeds)}
 
     def _tied_to(self, record_nos: set[int]) -> set[int]:
         """All that these records are tied to: by an identifier, by an identifier and the name, by decision."""
-        carried = set(self._load(record_nos))
-        self._count({named.identifier for named in carried})
-        self._count_names(carried)
-        tied = set(
-            self.graph.holders(
-                {
-                    identifier
-                    for identifier in {named.identifier for named in carried}
-                    if self.degree[identifier] > 1 and not self.over(identifier)
-                }
-            )
-        )
-        for named in carried:
-            same = self.namesakes.get(named, [])
-            if len(same) <= self.rule(named.identifier).name_cap:
-                tied.update(same)
+        self._load(record_nos - self.people.keys())
+        carried = [(number, self.links[number]) for number in record_nos if number in self.links]
+        identifiers = {identifier for _, held in carried for identifier in held}
+        self._count(identifiers)
+        joining = {i for i in identifiers - self._spread if self.degree[i] > 1} - self.capped
+        self._spread |= joining
+        tied = set(self.graph.holders(joining)) if joining else set()
+        capped = self.capped & identifiers
+        if capped:
+            names = {Named(i, self.people[number][1]) for number, held in carried for i in held if i in capped}
+            for named, same in self._count_names(names).items():
+                if len(same) <= self.rule(named.identifier).name_cap:
+                    tied.update(same)
         decisions = set(self.graph.decisions(record_nos))
         self.decisions |= decisions
         tied.update(number for a, b, kind in decisions if kind == "must_link" for number in (a, b))
         return tied
 
-    def _load(self, record_nos: set[int]) -> list[Named]:
-        """Reads records and what they carry, once; answers what these carry, with their names."""
-        new = [number for number in record_nos if number not in self.people]
-        rows = list(self.graph.records(new))
+    def _load(self, record_nos: set[int]) -> None:
+        """Reads records and what they carry."""
+        rows = list(self.graph.records(record_nos))
         keys = name_keys([name for _, name, _ in rows])
         for (number, _, kind), key in zip(rows, keys, strict=True):
             self.people[number] = (kind if kind in CUSTOMER_KINDS else "person", key)
             self.links[number] = []
-        for number, identifier in self.graph.links(new):
+        for number, identifier in self.graph.links(record_nos):
             if identifier.kind in self.rules.by_kind and number in self.links:
                 self.links[number].append(identifier)
-        return [
-            Named(identifier, self.people[number][1])
-            for number in record_nos
-            if number in self.people
-            for identifier in self.links[number]
-        ]
 
     def _count(self, identifiers: set[Identifier]) -> None:
         new = identifiers - self.degree.keys()
-        self.degree.update(dict.fromkeys(new, 0))
-        self.degree.update(self.graph.degrees(new))
+        if new:
+            self.degree.update(dict.fromkeys(new, 0))
+            self.degree.update(self.graph.degrees(new))
+            self.capped |= {identifier for identifier in new if self.degree[identifier] > self.rule(identifier).cap}
 
-    def _count_names(self, carried: set[Named]) -> None:
-        """Asks who else has the name, beside identifiers over the cap: under it, all holders are touched."""
-        new = {
+    def _count_names(self, names: set[Named]) -> dict[Named, list[int]]:
+        """Who else has the name beside an identifier over its cap; under it, all holders are touched."""
+        wanted = {
             named
-            for named in carried - self.namesakes.keys()
+            for named in names
             if named.name_key is not None
-            and self.over(named.identifier)
+            and named.identifier in self.capped
             and (self.rule(named.identifier).with_name or self.rule(named.identifier).joins_with_name)
         }
-        self.namesakes.update({named: [] for named in new})
-        for named, number in self.graph.namesakes(new):
-            self.namesakes[named].append(number)
+        new = wanted - self.namesakes.keys()
+        if new:
+            self.namesakes.update({named: [] for named in new})
+            for named, number in self.graph.namesakes(new):
+                self.namesakes[named].append(number)
+        return {named: self.namesakes[named] for named in wanted}
 
 
 class Part:
@@ -318,7 +301,7 @@ class Part:
     def _claims(self, identifier: Identifier, unclear: set[tuple[int, Identifier]]) -> list[Claim]:
         """What the identifier claims by itself, for each customer kind, and with the name beside it."""
         found, rule, number = self.found, self.found.rule(identifier), self.number[identifier]
-        rank, over = self.rules.rank[identifier.kind], found.over(identifier)
+        rank, over = self.rules.rank[identifier.kind], identifier in found.capped
         every = self.holders[identifier]
         plain: defaultdict[str, list[int]] = defaultdict(list)
         named: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
@@ -347,6 +330,10 @@ class Part:
             if a != b and a in self.found.people and b in self.found.people:
                 pairs[kind].add((min(a, b), max(a, b)))
         return sorted(pairs["must_link"] - pairs["cannot_link"]), sorted(pairs["cannot_link"])
+
+
+def _capped(found: Touched) -> list[Capped]:
+    return [Capped(*i, found.degree[i], found.rule(i).cap) for i in sorted(found.capped)]
 
 
 def _conflicts(refused: Iterable[Refused], several_values: Iterable[Refused]) -> list[Refused]:

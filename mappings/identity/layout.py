@@ -74,7 +74,8 @@ class Layout:
         def within(frame: pl.DataFrame, column: str = "node") -> pl.DataFrame:
             return frame.filter(inside.gather(frame[column]))
 
-        nodes = within(self.nodes).with_columns(name_key=name_key(pl.col("name")))
+        nodes = within(self.nodes)
+        nodes = nodes.with_columns(name_key=name_key(nodes["name"]))
         with_name = nodes.filter(pl.col("name_key").is_not_null())
         exclusive: defaultdict[int, list[Exclusive]] = defaultdict(list)
         for node, rank, scope_no, identifier in (
@@ -161,9 +162,8 @@ class Layout:
             return weak.with_columns(name_key=pl.lit(None, pl.String))
         # The name's cap counts all holders of that name, as the store does, whatever their customer kind.
         every = self.held.filter(pl.col("identifier").is_in(weak["identifier"].unique().implode()))
-        keys = self.nodes.filter(pl.col("node").is_in(every["node"].unique().implode())).select(
-            "node", name_key=name_key(pl.col("name"))
-        )
+        named = self.nodes.filter(pl.col("node").is_in(every["node"].unique().implode()))
+        keys = named.select("node", name_key=name_key(named["name"]))
         every = every.join(keys.drop_nulls(), on="node", maintain_order="left")
         every = every.with_columns(records=pl.len().over("identifier", "name_key").cast(pl.Int64))
         caps = pl.Series([rule.name_cap for rule in self.rules.kinds], dtype=pl.Int64)

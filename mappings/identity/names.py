@@ -25,24 +25,29 @@ GENERATED = (
 MASK_CHARACTERS = r"[*＊•●×?？#]"
 
 
-def name_key(name: pl.Expr) -> pl.Expr:
-    """The name as a key beside a phone: folded, or null where it does not count as a full name.
+def name_key(names: pl.Series) -> pl.Series:
+    """Each name as a key beside a phone: folded, or null where it does not count as a full name.
 
     Counts: two or more Chinese characters (five or more with digits, as in a company's name), or four or
     more Latin letters. Does not count: a surname alone, with or without an honorific; a nickname such as
     小王; anything masked (张*); placeholders and names made by a system (微信用户, 用户8812).
     """
-    folded = _folded(name)
-    chinese = folded.str.count_matches(r"\p{Han}")
-    has_digit = folded.str.contains(r"\p{Nd}")
-    counts = (
-        ~folded.str.contains(MASK_CHARACTERS)
-        & ~folded.is_in(NOT_NAMES)
-        & ~folded.str.contains(f"^(?:{'|'.join(GENERATED)})")
-        & ~folded.str.contains(r"^[小老阿大]\p{Han}$")
-        & (pl.when(has_digit).then(chinese >= 5).otherwise((chinese >= 2) | (folded.str.count_matches(r"\p{L}") >= 4)))
+    folded = pl.DataFrame({"folded": names.cast(pl.String)}).select(_folded(pl.col("folded")))
+    key = pl.col("folded")
+    chinese = key.str.count_matches(r"\p{Han}")
+    long_enough = (
+        pl.when(key.str.contains(r"\p{Nd}"))
+        .then(chinese >= 5)
+        .otherwise((chinese >= 2) | (key.str.count_matches(r"\p{L}") >= 4))
     )
-    return pl.when(counts).then(folded)
+    counts = (
+        long_enough
+        & ~key.str.contains(MASK_CHARACTERS)
+        & ~key.is_in(NOT_NAMES)
+        & ~key.str.contains(f"^(?:{'|'.join(GENERATED)})")
+        & ~key.str.contains(r"^[小老阿大]\p{Han}$")
+    )
+    return folded.select(pl.when(counts).then(key).alias("name_key")).to_series()
 
 
 def _folded(name: pl.Expr) -> pl.Expr:

@@ -30,7 +30,7 @@ def propose(
     records = shaped(records, RECORDS)
     keys = _weak_keys(links, rules)
     people = records.select(
-        "record_no", customer_kind=pl.col("kind").fill_null("person"), name_key=name_key(pl.col("name"))
+        "record_no", customer_kind=pl.col("kind").fill_null("person"), name_key=name_key(records["name"])
     )
     holders = (
         keys.join(people.drop_nulls(), on="record_no")
