@@ -69,7 +69,7 @@ def replace(
     changed = records.join(unchanged.select("source_id"), on="source_id", how="anti")["source_id"]
     queued = records.filter(pl.col("source_id").is_in(pl.concat([moved, changed]).unique().implode()))
     queue(tx, queued["record_no"])
-    names = facts_before.select("source_id", name_key=name_key(pl.col("name")))
+    names = facts_before.select("source_id", name_key(facts_before["name"]).alias("name_key"))
     lose(tx, before.join(queued.select("source_id"), on="source_id").join(names, on="source_id", how="left"))
     return queued.height
 
