@@ -199,7 +199,9 @@ class _Work:
         """The elements of the entity's list."""
         paths = [source.path for source in entity.sources() if source.path and not source.parent]
         table, failures = records.elements(entity.each or (), paths)
-        self._failed(failures, records.line_no, entity, ".".join(entity.each or ()), personal=True)
+        name = ".".join(entity.each or ())
+        self._failed(failures, records.line_no, entity, name, personal=True)
+        self._nested_failures(Source(entity.each or ()), records, entity, name)
         return table
 
     def rows(self, entity: EntityMap, table: Table, shared: _Shared) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from mappings.documents import parse as parse_yaml
 from mappings.fieldmap_apply import apply
 from mappings.fieldmap_parse import parse
 from mappings.lines import lines_of_page
-from mappings.reading import read_chunks
+from mappings.reading import Rejected, read_chunks
 
 MAP = """
 version: 1
@@ -153,7 +153,7 @@ class Token(str):
 
 
 def first_wins(members):
-    found = {}
+    found: dict[str, object] = {}
     for name, value in members:
         found.setdefault(name, value)
     return found
@@ -238,7 +238,7 @@ def test_every_record_is_visible_exactly_or_has_a_reason_or_is_a_rejected_line(p
     landed, counts = lines_of_page(page, extracted_at, validated=False)
     assert landed.count(b"\n") == counts.records == len(page)
     visible = {}
-    rejected = {}
+    rejected: dict[int, Rejected] = {}
     for frame in read_chunks(landed, [*ORDERS.columns, "x"]):
         assert frame.lines == frame.rows.height + len(frame.rejected)
         for row in frame.rows.iter_rows(named=True):
@@ -265,7 +265,7 @@ def the_map_loses_nothing(frame):
     reasons = {(r["_line_no"], r["entity"], r["field"]) for r in mapped.reasons.iter_rows(named=True)}
     orders = {row["_line_no"]: row for row in mapped.entities["order"].iter_rows(named=True)}
     assert sorted(orders) == frame.rows["_line_no"].to_list()
-    items = {}
+    items: dict[int, list] = {}
     for row in mapped.entities["order_line"].iter_rows(named=True):
         items.setdefault(row["_line_no"], []).append(row)
     for source in frame.rows.iter_rows(named=True):

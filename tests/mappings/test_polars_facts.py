@@ -47,7 +47,7 @@ def test_an_integer_of_40_digits_fails_the_whole_chunk():
 
 def test_numbers_below_16_characters_are_exact():
     random.seed(20261121)
-    tokens = []
+    tokens: list[str] = []
     while len(tokens) < 20_000:
         digits = "".join(random.choices("0123456789", k=random.randint(2, 14)))
         point = random.randint(0, len(digits) - 1)

@@ -22,8 +22,8 @@ def one(name, cell, **options):
     return apply(name, cell, **options)[0]
 
 
-def microseconds(*when, tz=BEIJING):
-    return (datetime(*when, tzinfo=tz) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+def microseconds(year, month, day, hour=0, tz=BEIJING):
+    return (datetime(year, month, day, hour, tzinfo=tz) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 # --- money, quantities, numbers ---------------------------------------------------------------------------------
