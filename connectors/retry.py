@@ -43,4 +43,4 @@ class Policy:
         error = state.outcome.exception() if state.outcome is not None else None
         if isinstance(error, Again) and error.wait_s is not None:
             return error.wait_s
-        return wait_exponential_jitter(initial=self.first_wait_s, max=self.longest_wait_s)(state)
+        return wait_exponential_jitter(multiplier=self.first_wait_s, max=self.longest_wait_s)(state)

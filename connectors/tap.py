@@ -181,6 +181,7 @@ class HubStream(Stream):
         updated_at: str | None = None,
     ) -> None:
         self.hub_tap = tap
+        self._since: dict[tuple[tuple[str, Any], ...], datetime | None] = {}
         if key is not None:
             self.primary_keys = list(key)
         if updated_at is not None:
@@ -211,7 +212,16 @@ class HubStream(Stream):
         return cast("Bookmark | None", self.get_context_state(context).get("replication_key_value"))
 
     def since(self, context: Context | None = None) -> datetime | None:
-        """From when to ask the source: bookmark less overlap, but not before the window. Aware UTC."""
+        """From when to ask the source: bookmark less overlap, but not before the window. Aware UTC.
+
+        The same for all pages of a pull: a filter that moved with the bookmark would shift the pages.
+        """
+        key = tuple(sorted((context or {}).items()))
+        if key not in self._since:
+            self._since[key] = self._since_now(context)
+        return self._since[key]
+
+    def _since_now(self, context: Context | None) -> datetime | None:
         start = as_time(self.bookmarked(context))
         start = start - self.overlap if start is not None else None
         floor = self.hub_tap.window.since
