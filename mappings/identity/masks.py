@@ -5,13 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 
-def mask(kind: str, value: pl.Expr) -> pl.Expr:
-    """The shown form of a normalised value of that kind; never enough of it to be used."""
+def mask(kind: str, values: pl.Series) -> pl.Series:
+    """The shown form of normalised values of that kind; never enough of one to be used. Null for null."""
+    frame = pl.DataFrame({"value": values.cast(pl.String)})
     if kind == "phone":
-        return _phone(value)
+        return _phone(frame)
     if kind == "email":
-        return _email(value)
-    return _generic(value)
+        return frame.select(_email(pl.col("value")).alias("mask")).to_series()
+    return _generic(frame)
 
 
 def mask_name(name: pl.Expr) -> pl.Expr:
@@ -22,31 +23,39 @@ def mask_name(name: pl.Expr) -> pl.Expr:
     return pl.when(stripped.str.len_chars() > 0).then(stripped.str.slice(0, 1) + pl.lit("****").str.slice(0, stars))
 
 
-def _phone(value: pl.Expr) -> pl.Expr:
+def _phone(frame: pl.DataFrame) -> pl.Series:
     """Chinese numbers without +86, three digits and four; a number that came masked shows as it came."""
-    number = value.str.replace(r";ext=\d+$", "")
-    local = number.str.replace(r"^\+86(1\d{10})$", "${1}").str.replace(r"^\+86([2-9]|10)", "0${1}")
-    return (
-        pl.when(value.str.contains("*", literal=True))
-        .then(_generic_unless_masked(value))
-        .when(local.str.contains(r"^\+?\d{10,}$"))
-        .then(local.str.slice(0, 3) + "****" + local.str.slice(-4))
-        .otherwise(_generic(local))
+    value = pl.col("value")
+    mobile = (value.str.len_bytes() == 14) & value.str.starts_with("+861")
+    frame = frame.with_row_index().with_columns(
+        mask=pl.when(mobile).then(value.str.slice(3, 3) + "****" + value.str.slice(10))
     )
+    odd = frame.filter(pl.col("mask").is_null() & value.is_not_null())
+    if odd.height:
+        frame = frame.update(odd.select("index", mask=_odd_phone(odd.select("value"))), on="index")
+    return frame["mask"]
 
 
-def _generic_unless_masked(value: pl.Expr) -> pl.Expr:
-    """A value that hides at least four digits already may be shown; one that hides fewer is masked again."""
-    return pl.when(value.str.count_matches(r"\*") >= 4).then(value).otherwise(_generic(value))
+def _odd_phone(frame: pl.DataFrame) -> pl.Series:
+    number = pl.col("value").str.replace(r";ext=\d+$", "")
+    local = number.str.replace(r"^\+86(1\d{10})$", "${1}").str.replace(r"^\+86([2-9]|10)", "0${1}")
+    frame = frame.with_columns(local=local, generic=_generic(frame))
+    whole = pl.col("local").str.contains(r"^\+?\d{10,}$")
+    # A value that hides at least four digits already may be shown; one that hides fewer is masked again.
+    hidden = pl.col("value").str.count_matches(r"\*") >= 4
+    three_and_four = pl.col("local").str.slice(0, 3) + "****" + pl.col("local").str.slice(-4)
+    shown = pl.when(hidden).then("value").when(whole).then(three_and_four).otherwise("generic")
+    return frame.select(shown.alias("mask")).to_series()
 
 
 def _email(value: pl.Expr) -> pl.Expr:
-    parts = value.str.extract_groups(r"^(.).*(@.*)$")
-    whole = parts.struct.field("1") + "***" + parts.struct.field("2")
-    return pl.when(value.str.contains("@", literal=True)).then(whole).otherwise(_generic(value))
+    address = value.str.replace(r"^(.).*(@.*)$", "${1}***${2}")
+    return pl.when(value.str.contains("@", literal=True)).then(address).when(value.is_not_null()).then(pl.lit("****"))
 
 
-def _generic(value: pl.Expr) -> pl.Expr:
+def _generic(frame: pl.DataFrame) -> pl.Series:
     """At most a quarter of the characters on either side, at most four each: never half of the value."""
-    shown = (value.str.len_chars() // 4).clip(0, 4).cast(pl.Int64)
-    return value.str.slice(0, shown) + "****" + pl.when(shown > 0).then(value.str.tail(shown)).otherwise(pl.lit(""))
+    shown = frame.with_columns(shown=(pl.col("value").str.len_chars() // 4).clip(0, 4).cast(pl.Int64))
+    value, length = pl.col("value"), pl.col("shown")
+    last = pl.when(length > 0).then(value.str.tail(length)).otherwise(pl.lit(""))
+    return shown.select(pl.concat_str(value.str.head(length), pl.lit("****"), last).alias("mask")).to_series()

@@ -23,7 +23,8 @@ def normalise(values: pl.Series, kind: str) -> pl.DataFrame:
     The value of a class other than usable is the cleaned text as far as it could be cleaned. Raises
     KeyError for a kind that model.IDENTIFIER_KINDS does not have.
     """
-    return _NORMALISERS[kind](values.cast(pl.String)).with_columns(mask=mask(kind, pl.col("value"))).select(COLUMNS)
+    normalised = _NORMALISERS[kind](values.cast(pl.String))
+    return normalised.with_columns(mask=mask(kind, normalised["value"])).select(COLUMNS)
 
 
 REASONS: Mapping[str, Text] = {
