@@ -288,7 +288,7 @@ def _completeness(
         return replace(known[code, name], target=1 - target)
     return Rule(
         code, Kind.COMPLETENESS, entity.name, name, Severity.WARNING, Dimension.COMPLETENESS,
-        Text(f"{entity.zh}的{label}填写率", f"{entity.name.replace('_', ' ')} with {name.replace('_', ' ')}"),
+        Text(f"{entity.zh}的{label}填写率", f"{entity.name.replace('_', ' ')}: {name.replace('_', ' ')} filled in"),
         Text("下载缺失清单, 在来源系统补录", "download the list of gaps and fill them in the source system"),
         1 - target, "",
     )  # fmt: skip

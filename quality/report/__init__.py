@@ -44,7 +44,7 @@ def report(
     ran = has_run(tx)
     status = word(ran=ran, owed=owed, objectives=statuses.values(), checks=[one.status for one in judged])
     sku = business.sku(tx, now, expectations)
-    quarantine = findings.quarantine(tx, now, contracts)
+    quarantine = findings.quarantine(tx, now, contracts, expectations)
     targets = business.writeback(tx, now, expectations)
     items = todo.items(todo.Seen(tx, now, expectations, contracts, objectives, owed, judged, quarantine, sku, targets))
     return {

@@ -34,43 +34,25 @@ def sku(tx: Connection, now: int, expectations: Expectations) -> dict[str, Any] 
     """
     if not expectations.library:
         return None
-    parameters = code_parameters(Asked(now, expectations))
-    row = execute(
+    rows = execute(
         tx,
-        f"""
-        WITH {CODES}
-        SELECT count(*), coalesce(sum(bad), 0), coalesce(sum(lines), 0), coalesce(sum(bad * lines), 0),
-               coalesce(sum(amount), 0), coalesce(sum(bad * amount), 0)
-        FROM judged
-        """,
-        parameters,
-    ).one()
-    codes, codes_bad, lines, lines_bad, amount, amount_bad = (int(value) for value in row)
-    unmatched = execute(
-        tx,
-        f"""
-        WITH {CODES}
-        SELECT connector, sku, name, lines, amount FROM judged WHERE bad = 1
-        ORDER BY amount DESC, lines DESC, connector, sku LIMIT {UNMATCHED}
-        """,
-        parameters,
+        f"WITH {CODES} SELECT connector, sku, name, lines, amount, bad FROM judged",
+        code_parameters(Asked(now, expectations)),
     ).all()
+    # A sum is a Decimal in PostgreSQL.
+    codes = [(str(c), str(code), name or "", int(n), int(amount), bool(bad)) for c, code, name, n, amount, bad in rows]
+    unmatched = sorted((one for one in codes if one[5]), key=lambda one: (-one[4], -one[3], one[0], one[1]))
+    lines, amount = sum(one[3] for one in codes), sum(one[4] for one in codes)
     return {
         "library": expectations.library,
-        "codes": {"good": codes - codes_bad, "total": codes},
-        "lines": {"good": lines - lines_bad, "total": lines},
-        "amount": {"good_yuan": yuan(amount - amount_bad), "total_yuan": yuan(amount)},
+        "codes": {"good": len(codes) - len(unmatched), "total": len(codes)},
+        "lines": {"good": lines - sum(one[3] for one in unmatched), "total": lines},
+        "amount": {"good_yuan": yuan(amount - sum(one[4] for one in unmatched)), "total_yuan": yuan(amount)},
         "unmatched": [
-            {
-                "connector": connector,
-                "sku": code,
-                "name": name or "",
-                "lines": int(count),
-                "amount_yuan": yuan(int(value)),
-            }
-            for connector, code, name, count, value in unmatched
+            {"connector": connector, "sku": code, "name": name, "lines": count, "amount_yuan": yuan(value)}
+            for connector, code, name, count, value, _ in unmatched[:UNMATCHED]
         ],
-        "unmatched_total": codes_bad,
+        "unmatched_total": len(unmatched),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from quality.checking import CheckResult, DayResult
+from quality.checking import CheckResult, DayResult, owner_of
 from quality.codes import meaning
 from quality.contract import Contracts, Kind, Severity
 from quality.expectations import Expectations
@@ -96,7 +96,7 @@ def checks(
     return found
 
 
-def quarantine(tx: Connection, now: int, contracts: Contracts) -> list[dict[str, Any]]:
+def quarantine(tx: Connection, now: int, contracts: Contracts, expectations: Expectations) -> list[dict[str, Any]]:
     """Open rows by their first reason and stream, the most first; the sample is one masked value."""
     rows = execute(
         tx,
@@ -137,7 +137,7 @@ def quarantine(tx: Connection, now: int, contracts: Contracts) -> list[dict[str,
                 "sample": _sample(tx, code, connector, stream, key),
                 "repair": about.repair._asdict(),
                 "command": f"liuke quarantine replay --connector {connector} --code {code}",
-                "owner": contracts.of(entity, connector).team.zh if entity in contracts.shipped else "",
+                "owner": owner_of(expectations, contracts, connector, entity) if entity in contracts.shipped else "",
                 "it": about.it,
             }
         )

@@ -45,9 +45,22 @@ def duration(seconds: int | None) -> str:
     return f"{minutes} 分钟" if seconds >= 60 else f"{seconds} 秒"
 
 
-def in_seconds(seconds: int | None) -> str:
-    """The same in English."""
-    return "-" if seconds is None else f"{seconds:,} s"
+def in_hours(seconds: int | None) -> str:
+    """The same in English: 3 h 12 min."""
+    if seconds is None:
+        return "-"
+    days, rest = divmod(seconds, 86_400)
+    hours, minutes = rest // 3600, rest % 3600 // 60
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return f"{minutes} min" if seconds >= 60 else f"{seconds} s"
+
+
+def many(count: int, thing: str) -> str:
+    """1 record, 1,200 records."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:

@@ -90,7 +90,7 @@ def troubled(store, put, now, company):
     put("identity_conflict", {"record_a": 1, "record_b": 2, "kind": "unionid", "opened_at": now}, code="exclusive")
     put(
         "waiting_decision",
-        {"kind": "plan", "object": "crm", "due_at": now + DAY, "zh": "回写计划等待批准", "en": "a plan"},
+        {"kind": "writeback.guard", "object": "crm", "due_at": now + DAY, "zh": "回写计划等待批准", "en": "a plan"},
     )
     put("score_definition", {"name": "rfm", "status": "draft"}, {"name": "tiers", "status": "published"}, digest="d")
     put(
@@ -157,7 +157,7 @@ def test_three_things_stand_in_front_the_most_urgent_and_largest_first(make, tro
     assert [one["code"] for one in made["do_first"][:2]] == ["latency.hub", "order.paid-negative"]
     assert {one["code"] for one in items} >= {
         "latency.hub", "order.paid-negative", "failure.attempts", "stream.stale", "order.customer-missing",
-        "landing.waiting", "sku.unmatched", "write.unconfirmed", "identity.conflict", "decision.plan",
+        "landing.waiting", "sku.unmatched", "write.unconfirmed", "identity.conflict", "decision.writeback.guard",
         "score.unpublished", "cell.choice-unknown",
     }  # fmt: skip
 
@@ -291,3 +291,18 @@ def test_identity_and_scores_count_customers(make, troubled):
     assert (made["scores"]["definition"], made["scores"]["status"]) == ("rfm@1 · tiers@1", "draft")
     assert made["writeback"]["targets"][0]["waiting"] == 1
     assert made["writeback"]["targets"][0]["approved"] is True
+
+
+def test_a_source_that_sends_nothing_comes_before_one_that_sends_gaps(make, troubled):
+    made = make()
+    warnings = [one["code"] for one in made["do_first"] + made["do_next"] if one["status"] == "warning"]
+    assert warnings[0] == "stream.stale"
+
+
+def test_a_target_that_waits_for_its_approval_is_one_item_not_two(make, store, troubled):
+    with store.transaction() as tx:
+        outbox.switch(tx, "crm", on=False)
+    items = {one["code"]: one for one in (made := make())["do_first"] + made["do_next"]}
+    assert "write.unconfirmed" not in items
+    assert items["decision.writeback.guard"]["command"] == "liuke writeback plan crm"
+    assert made["owed"]["writes"] == 2

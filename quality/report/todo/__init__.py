@@ -1,7 +1,7 @@
 """Says what to do first, for whom and how: what is missed, overdue or owed, each as one item with its numbers.
 
 Items for data owners say where to repair what; items for IT carry the exact command. They are sorted by urgency,
-then by how many records they touch.
+then what keeps all data from coming, then by how many records they touch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from mappings.problems import Text
-from quality.checking import CheckResult
+from quality.checking import CheckResult, owner_of
 from quality.contract import Contracts
 from quality.debts import Owed
 from quality.expectations import Expectations
@@ -41,6 +41,8 @@ class Todo:
     owner: str = ""
     due_at: int | None = None
     command: str = ""
+    stops: bool = False
+    """No data comes through at all: before anything else of the same urgency."""
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in report.json."""
@@ -82,6 +84,10 @@ class Seen:
         expected = self.expectations.connectors.get(connector)
         return expected.title if expected is not None else Text(connector, connector)
 
+    def owner(self, connector: str, entity: str) -> str:
+        """Who looks after that data."""
+        return owner_of(self.expectations, self.contracts, connector, entity)
+
     def it(self, connector: str) -> str:
         """Who looks after the connector's technical side."""
         expected = self.expectations.connectors.get(connector)
@@ -102,7 +108,9 @@ def items(seen: Seen) -> list[Todo]:
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
     found = [one for tell in _tellers for one in tell(seen)]
-    return sorted(found, key=lambda one: (-STATUSES.index(one.status), -one.weight, one.code, one.title.zh))
+    return sorted(
+        found, key=lambda one: (-STATUSES.index(one.status), not one.stops, -one.weight, one.code, one.title.zh)
+    )
 
 
 def headline(status: str, found: Sequence[Todo], owed: Sequence[Owed]) -> Text:

@@ -10,7 +10,7 @@ from quality.checking import CheckResult
 from quality.contract import Kind
 from quality.expectations import NO_TEXT
 from quality.objectives import Share
-from quality.report.phrases import limit, percent, yuan
+from quality.report.phrases import limit, many, percent, yuan
 from quality.report.todo import Seen, Todo, todos
 from quality.times import microseconds
 
@@ -36,7 +36,7 @@ def quarantine(seen: Seen) -> Iterator[Todo]:
             ),
             Text(
                 f"{owed:,} 条记录未入库" + (f", {one['overdue']:,} 条已逾期" if one["overdue"] else ""),
-                f"{owed:,} records not visible" + (f", {one['overdue']:,} overdue" if one["overdue"] else ""),
+                f"{many(owed, 'record')} not visible" + (f", {one['overdue']:,} overdue" if one["overdue"] else ""),
             ),
             Text(one["repair"]["zh"], one["repair"]["en"]),
             owed,
@@ -59,21 +59,21 @@ def held(seen: Seen) -> Iterator[Todo]:
     yield Todo(
         "breach" if owed.overdue else "ok_todo" if owed.owed else "warning",
         "sku.unmatched",
-        Text(f"{unmatched:,} 个商品编码在商品库中找不到", f"{unmatched:,} product codes are not in the library"),
+        Text(f"{unmatched:,} 个商品编码在商品库中找不到", f"{many(unmatched, 'product code')} not in the library"),
         Text(
             f"编码匹配率 {percent(Share(good, total))} ({good:,} / {total:,}), 要求 100%",
             f"{percent(Share(good, total))} of the codes match ({good:,} / {total:,}), 100% asked",
         ),
         Text(
             f"挂起明细 {owed.owed:,} 行" + (f", 涉及 {yuan(money)} 元" if money else ""),
-            f"{owed.owed:,} order lines held" + (f", {yuan(money)} yuan" if money else ""),
+            f"{many(owed.owed, 'order line')} held" + (f", {yuan(money)} yuan" if money else ""),
         ),
         Text(
             "下载未匹配编码表, 填上商品库编码后上传; 明细会自动放行",
             "download the unmatched codes, fill in the library's code, upload; the lines are released by themselves",
         ),
         max(owed.owed, unmatched),
-        seen.contracts.of("product").team.zh,
+        seen.owner(sku["library"] if sku else "", "product"),
         owed.next_due_at,
     )
 
@@ -90,7 +90,7 @@ def checks(seen: Seen) -> Iterator[Todo]:
             one.code,
             Text(f"{where.zh}: {one.title.zh}", f"{where.en}: {one.title.en}"),
             Text(*_evidence(one)),
-            Text(f"{one.found:,} 条", f"{one.found:,} records") if asked is not None else NO_TEXT,
+            Text(f"{one.found:,} 条", many(one.found, "record")) if asked is not None else NO_TEXT,
             one.repair,
             one.found,
             one.owner,
@@ -103,7 +103,8 @@ def _evidence(one: CheckResult) -> tuple[str, str]:
         told = f"{shown.key}: {shown.note}" if shown else ""
         return f"{told} (实际 / 基准)", f"{told} (actual / usual)"
     right = percent(Share(one.good, one.total))
+    word = "已填写" if one.kind is Kind.COMPLETENESS else "合格"
     return (
-        f"合格 {right} ({one.good:,} / {one.total:,}), 要求 {limit(one.target)}",
+        f"{word} {right} ({one.good:,} / {one.total:,}), 要求 {limit(one.target)}",
         f"{right} right ({one.good:,} / {one.total:,}), {limit(one.target)} asked",
     )

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 
 from mappings.problems import Text
-from quality.report.phrases import listed, moment
+from quality.report.phrases import listed, many, moment
 from quality.report.todo import Seen, Todo, todos
-from quality.times import iso
 from state.bulk import execute
 
 
@@ -17,6 +16,7 @@ def writes(seen: Seen) -> Iterator[Todo]:
     owed = seen.debt("writes")
     if not owed.owed:
         return
+    asked = {row[0] for row in execute(seen.tx, "SELECT object FROM waiting_decision", ())}
     for one in seen.targets:
         parts = [("待发送", "waiting", one["waiting"]), ("稍后重试", "later", one["later"])]
         parts += [("结果未知", "unknown", one["unknown"]), ("被拒绝", "rejected", one["rejected"])]
@@ -25,6 +25,8 @@ def writes(seen: Seen) -> Iterator[Todo]:
             continue
         title = seen.title(one["name"])
         off = not one["approved"]
+        if off and one["name"] in asked:
+            continue  # the question that waits says it already
         yield Todo(
             "breach" if owed.overdue else "ok_todo",
             "write.unconfirmed",
@@ -35,7 +37,7 @@ def writes(seen: Seen) -> Iterator[Todo]:
             Text(
                 ", ".join(f"{zh} {n:,}" for zh, _, n in parts if n), ", ".join(f"{en} {n:,}" for _, en, n in parts if n)
             ),
-            Text(f"{count:,} 个字段值尚未到达", f"{count:,} values have not arrived"),
+            Text(f"{count:,} 个字段值尚未到达", f"{many(count, 'value')} not arrived yet"),
             Text("查看计划并批准", "look at the plan and approve it")
             if off
             else Text("查看未确认的原因, 再重试", "see why, then retry"),
@@ -63,15 +65,15 @@ def decisions(seen: Seen) -> Iterator[Todo]:
         yield Todo(
             "breach" if due < seen.now else "ok_todo",
             "identity.conflict",
-            Text(f"{conflicts:,} 组身份冲突等待确认", f"{conflicts:,} identity conflicts wait for a decision"),
+            Text(f"{conflicts:,} 组身份冲突等待确认", f"{many(conflicts, 'identity conflict')} to be decided"),
             Text(
                 "共用标识, 但各自的唯一标识不同 (如两个 UnionID)",
                 "they share an identifier, but each has its own exclusive one (such as two UnionIDs)",
             ),
-            Text(f"{conflicts:,} 组记录暂不合并", f"{conflicts:,} pairs are not merged"),
+            Text(f"{conflicts:,} 组记录暂不合并", f"{many(conflicts, 'pair')} not merged"),
             Text("逐组判断是否同一人, 选择合并或不合并", "decide for each pair whether it is one person"),
             int(conflicts),
-            seen.contracts.of("customer_record").team.zh,
+            seen.owner("", "customer_record"),
             due,
         )
     waiting = execute(
@@ -83,12 +85,13 @@ def decisions(seen: Seen) -> Iterator[Todo]:
             "breach" if due_at < seen.now else "ok_todo",
             f"decision.{kind}",
             Text(zh, en),
-            Text(f"{moment(asked_at)} 提出", f"asked at {iso(asked_at)}"),
-            Text(f"对象 {thing}", f"about {thing}"),
+            Text(f"{moment(asked_at)} 提出", f"asked on {moment(asked_at)}"),
+            Text(f"对象: {seen.title(thing).zh}", f"about {seen.title(thing).en}"),
             Text("查看后批准或退回", "look at it, then approve or refuse"),
             int(numbers.get("changes", 1)) if isinstance(numbers, dict) else 1,
-            "",
+            seen.it(thing),
             int(due_at),
+            f"liuke writeback plan {thing}" if kind.startswith("writeback.") else "",
         )
 
 
@@ -109,7 +112,7 @@ def definitions(seen: Seen) -> Iterator[Todo]:
     yield Todo(
         "breach" if due < seen.now else "ok_todo",
         "score.unpublished",
-        Text(f"{len(names)} 个评分口径等待业务确认", f"{len(names)} score definitions wait for approval"),
+        Text(f"{len(names)} 个评分口径等待业务确认", f"{many(len(names), 'score definition')} to be approved"),
         Text(listed(names), listed(names)),
         Text("发布前评分只供查看, 不回写", "until then scores are shown and not written back"),
         Text("业务核对口径后审阅并发布", "have the business review and publish them"),

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 from mappings.problems import Text
 from quality.objectives import worst
-from quality.report.phrases import duration, in_seconds, limit, listed, moment, percent
+from quality.report.phrases import duration, in_hours, limit, listed, many, moment, percent
 from quality.report.todo import Seen, Todo, todos
-from quality.times import iso
 from state.bulk import execute
 
 
@@ -29,18 +28,19 @@ def stale(seen: Seen) -> Iterator[Todo]:
             Text(f"{title.zh}没有按时同步", f"{title.en} is not being pulled"),
             Text(
                 f"{listed([one.name for one in late])} {since}, 上限 {duration(oldest.limit_s)}",
-                f"{listed([one.name for one in late])}: {in_seconds(oldest.age_s)} without success, "
-                f"limit {in_seconds(oldest.limit_s)}",
+                f"{listed([one.name for one in late])}: {in_hours(oldest.age_s)} without success, "
+                f"limit {in_hours(oldest.limit_s)}",
             ),
             Text(
                 f"{len(late)} 个同步对象没有新数据" if never else f"{len(late)} 个同步对象停在 {moment(oldest.since)}",
-                f"{len(late)} streams without newer data",
+                f"{many(len(late), 'stream')} without newer data",
             ),
             Text("手动同步一次看报错; 修好后会自动补上", "run it once and read the error; it catches up by itself"),
             len(late),
             seen.it(name),
             due,
             f"liuke sync {name}",
+            stops=True,
         )
 
 
@@ -70,10 +70,10 @@ def latency(seen: Seen) -> Iterator[Todo]:
             ),
             Text(
                 f"{one.share.bad:,} 条晚到, 允许 {one.allowed:,} 条",
-                f"{one.share.bad:,} records late, {one.allowed:,} allowed",
+                f"{many(one.share.bad, 'record')} late, {one.allowed:,} allowed",
             ),
             Text(
-                "先看是同步周期太长、限流, 还是来源系统停机, 再调整 liuke.yaml 的 interval",
+                "先查原因: 同步周期太长、限流, 还是来源停机; 周期在 liuke.yaml 的 interval 调整",
                 "see whether the interval, a rate limit or an outage is the cause, then set interval in liuke.yaml",
             ),
             one.share.bad + dark,
@@ -128,15 +128,16 @@ def landing(seen: Seen) -> Iterator[Todo]:
     yield Todo(
         "breach" if owed.overdue else "ok_todo",
         "landing.waiting",
-        Text(f"{owed.owed:,} 个落地文件还没有入库", f"{owed.owed:,} landing files are not loaded"),
+        Text(f"{owed.owed:,} 个落地文件还没有入库", f"{many(owed.owed, 'landing file')} not loaded"),
         Text(
             f"最早的封存于 {moment(owed.oldest_at)}" + (f", {int(frozen):,} 个因规则出错而冻结" if frozen else ""),
-            f"the oldest was sealed at {iso(owed.oldest_at)}" + (f", {int(frozen):,} frozen" if frozen else ""),
+            f"the oldest was sealed on {moment(owed.oldest_at)}" + (f", {int(frozen):,} frozen" if frozen else ""),
         ),
-        Text(f"{int(lines):,} 条记录暂不可见, 不会丢失", f"{int(lines):,} records not visible yet, none lost"),
+        Text(f"{int(lines):,} 条记录暂不可见, 不会丢失", f"{many(int(lines), 'record')} not visible yet, none lost"),
         Text("重新入库; 冻结的文件先按提示修正规则", "load them; for frozen files mend the rule that is named"),
         max(int(lines), owed.owed),
         "",
         owed.next_due_at,
         "liuke replay",
+        stops=bool(frozen),
     )
