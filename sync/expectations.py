@@ -55,7 +55,7 @@ def _provided(made: FieldMap, streams: tuple[str, ...]) -> dict[str, frozenset[s
     filled: defaultdict[str, set[str]] = defaultdict(set)
     for stream in streams:
         for one in made.streams[stream].entities:
-            filled[one.entity.name].update(rule.target.name for rule in one.rules)
+            filled[one.entity.name].update(rule.target.name for rule in (*one.rules, *made.streams[stream].versions))
             filled[one.entity.name].update(found.kind for found in one.identifiers)
             if one.buyer is not None:
                 filled["customer_record"].update(found.kind for found in one.buyer.identifiers)
