@@ -28,6 +28,7 @@ def test_the_digest_never_changes_from_one_version_of_ours_or_of_a_library_to_th
 
 def test_null_is_not_empty_text_and_columns_do_not_run_into_each_other():
     rows = [("", None, None), (None, "", None), (None, None, None), ("ab", "", 1), ("a", "b", 1), ("a=b", None, 1)]
+    rows += [("x", "y", None), ("x\0b=y", None, None), ("x\1ab=y", None, None)]
     assert len(set(digests(*rows))) == len(rows)
 
 

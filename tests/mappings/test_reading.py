@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from mappings import objects, reading
 from mappings.lines import lines_of_page
 from mappings.reading import Frame, Rejected, read, read_chunks
+from mappings.suspects import suspects
 
 AT = 1_767_225_600_000_000
 
@@ -75,6 +76,13 @@ def test_every_number_is_read_with_its_value(numbers, space):
         [value, value] for value in values
     ]
     assert [Decimal(cell.split(":")[1].strip("} ")) for cell in cells(frame, "o")] == values
+
+
+def test_numbers_are_found_wherever_they_lie_in_a_file():
+    for token in (b"0.12345678901234567", b"-1234567890123.45", b"-12345678901234567e-5", b"1E5", b"9" * 80 + b".5"):
+        for before in range((1 << 16) - 100, (1 << 16) + 3):
+            line = b'{"pad":"' + b"x" * (before - 13) + b'","a":' + token + b"}\n"
+            assert suspects(b"{}\n" + line) == [(1, 3, 2 + len(line))], (token, before)
 
 
 def test_the_way_a_line_was_read_cannot_be_seen_in_it():
