@@ -302,7 +302,8 @@ def test_a_source_that_sends_nothing_comes_before_one_that_sends_gaps(make, trou
 def test_a_target_that_waits_for_its_approval_is_one_item_not_two(make, store, troubled):
     with store.transaction() as tx:
         outbox.switch(tx, "crm", on=False)
-    items = {one["code"]: one for one in (made := make())["do_first"] + made["do_next"]}
+    made = make()
+    items = {one["code"]: one for one in made["do_first"] + made["do_next"]}
     assert "write.unconfirmed" not in items
     assert items["decision.writeback.guard"]["command"] == "liuke writeback plan crm"
     assert made["owed"]["writes"] == 2
