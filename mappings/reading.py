@@ -137,7 +137,8 @@ def _rejected_line(number: int, line: bytes, extracted_at: int | None) -> Reject
 
 def _names(lines: bytes, name: str) -> bool:
     """Whether some line may have a member of that name (written plainly or in ASCII)."""
-    return any(json.dumps(name, ensure_ascii=ascii_only).encode() in lines for ascii_only in (False, True))
+    spellings = {json.dumps(name, ensure_ascii=ascii_only).encode() for ascii_only in (False, True)}
+    return any(spelling in lines for spelling in spellings)
 
 
 def _unknown(lines: bytes, wanted: Sequence[str]) -> tuple[str, ...]:
