@@ -121,8 +121,12 @@ def guard_logging(secrets: Secrets = SECRETS) -> None:
 
 
 def quiet_sdk() -> None:
-    """Turns off the SDK's metrics log, which prints the context and query string of every request."""
-    logging.getLogger("singer_sdk.metrics").setLevel(logging.WARNING)
+    """Turns off the SDK's metrics log, which prints the context and query string of every request.
+
+    Its warning that an unsorted stream does not resume says nothing new either: the stream declares it.
+    """
+    logging.getLogger("singer_sdk").setLevel(logging.ERROR)
+    logging.getLogger("singer_sdk.metrics").setLevel(logging.ERROR)
 
 
 def _guarded(make: Callable[..., logging.LogRecord], secrets: Secrets) -> Callable[..., logging.LogRecord]:
