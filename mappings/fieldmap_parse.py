@@ -20,10 +20,16 @@ from mappings.fieldmap import (
     StreamMap,
 )
 from mappings.fieldmap_layers import Layers
+from mappings.fieldmap_table import ROW
 from mappings.model import CUSTOMER_RECORD, DELETED, ENTITIES, IDENTIFIER_KINDS, Entity, Field, Type
+from mappings.objects import LINE_NO
 from mappings.problems import LiukeError, Problem, Text
+from mappings.reading import EXTRACTED_AT
 from mappings.transforms import Option, Transform, find, names
 from mappings.transforms.texts import KEEP_NULL, KEEP_TEXT
+
+OURS = {LINE_NO, EXTRACTED_AT, ROW}
+"""Columns of our frames: what a record calls so cannot be mapped."""
 
 RECORD_KEY = Field("key", "记录主键", Type.ID)
 IDENTIFIER_VALUE = Field("identifier", "标识", Type.ID, personal=True)
@@ -48,18 +54,18 @@ def source_of(text: str) -> Source:
     if text == POSITION:
         return Source(())
     parent = text.startswith("^")
-    names_: list[str] = [""]
+    parts: list[str] = [""]
     signs = iter(text[1:] if parent else text)
     for sign in signs:
         if sign == "\\":
-            names_[-1] += next(signs, "\\")
+            parts[-1] += next(signs, "\\")
         elif sign == ".":
-            names_.append("")
+            parts.append("")
         else:
-            names_[-1] += sign
-    if not all(names_):
+            parts[-1] += sign
+    if not all(parts) or not OURS.isdisjoint(parts):
         raise ValueError(text)
-    return Source(tuple(names_), parent)
+    return Source(tuple(parts), parent)
 
 
 class _Reader:

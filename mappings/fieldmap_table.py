@@ -15,7 +15,7 @@ from mappings.objects import LINE_NO, read_objects
 NOT_AN_OBJECT = "cell.not-an-object"
 NOT_A_LIST = "cell.not-a-list"
 
-_ROW = "_row"
+ROW = "_row"
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
 Failure = tuple[int, str, str]
@@ -84,7 +84,7 @@ class Table:
             lines += items
             counts.append(len(items))
         paths = tuple(paths)
-        objects = read_objects(_joined(lines), list(dict.fromkeys(path[0] for path in paths)) or [_ROW])
+        objects = read_objects(_joined(lines), list(dict.fromkeys(path[0] for path in paths)) or [ROW])
         heights = pl.Series(counts, dtype=pl.Int64)
         parents = pl.int_range(self.height, eager=True).repeat_by(heights).explode().drop_nulls()
         positions = pl.int_ranges(1, heights + 1, eager=True).explode().drop_nulls()
@@ -124,9 +124,9 @@ class Table:
         members = objects.rows.drop(LINE_NO)
         if members.height == cells.len():
             return members
-        everywhere = pl.DataFrame({_ROW: pl.int_range(cells.len(), dtype=pl.UInt32, eager=True)})
-        members = members.with_columns(rows.cast(pl.UInt32).alias(_ROW))
-        return everywhere.join(members, on=_ROW, how="left", maintain_order="left").drop(_ROW)
+        everywhere = pl.DataFrame({ROW: pl.int_range(cells.len(), dtype=pl.UInt32, eager=True)})
+        members = members.with_columns(rows.cast(pl.UInt32).alias(ROW))
+        return everywhere.join(members, on=ROW, how="left", maintain_order="left").drop(ROW)
 
 
 def _items(cell: str) -> Sequence[bytes] | None:
@@ -140,7 +140,10 @@ def _items(cell: str) -> Sequence[bytes] | None:
             return () if not cell.strip() else None
         if not isinstance(value, list):
             return () if value is None else None
-        items = [exactjson.encode(exactjson.whole(item)[0]) for item in value]
+        try:
+            items = [exactjson.encode(exactjson.whole(item)[0]) for item in value]
+        except RecursionError:
+            return None
     return [item for item in items if item != b"null"]
 
 

@@ -132,6 +132,8 @@ def _with_exact(rows: pl.DataFrame, slow: Mapping[int, bytes], blank: Sequence[i
             nuls += dropped
         except ValueError as error:
             refused.append(Refused(index + 1, str(error), line))
+        except RecursionError:  # a nested value that could just be read cannot be written again
+            refused.append(Refused(index + 1, TOO_DEEP, line))
     lines = rows.height
     if cells:
         at = pl.Series(list(cells), dtype=pl.UInt32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from mappings import exactjson
@@ -184,10 +185,10 @@ def as_json(cells: pl.Series, options: Options) -> pl.Series:
 
 
 def nested(cell: str) -> Any:
-    """The value of a cell that is a JSON object or list; else its text."""
+    """The value of a cell that is a JSON object or list, ready to be written; else its text."""
     if cell.startswith(("{", "[")):
         try:
-            return exactjson.whole(exactjson.decode_plain(cell))[0]
+            return msgspec.Raw(exactjson.encode(exactjson.whole(exactjson.decode_plain(cell))[0]))
         except (ValueError, RecursionError):
             return cell
     return cell

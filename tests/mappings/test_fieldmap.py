@@ -103,6 +103,7 @@ def test_a_problem_names_what_was_probably_meant():
         ("channel: []", "map.source"),
         ("channel: shop..name", "map.source"),
         ("channel: ^shop", "map.source"),
+        ("channel: _extracted_at", "map.source"),
         ('channel: "#"', "map.source"),
         ("channel: {from: shop, as: strip_prefix}", "map.option-missing"),
         ("channel: {from: shop, as: [money, text]}", "map.transform-type"),

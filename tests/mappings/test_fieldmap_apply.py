@@ -211,6 +211,25 @@ def test_json_inside_a_string_is_read_like_json():
     assert columns(result.entities["order_line"], "quantity") == [(10_000,)]
 
 
+@pytest.mark.parametrize("depth", [10, 300, 480, 900, 990, 1100, 20_000])
+def test_values_of_any_depth_are_kept_or_rejected_and_never_stop_the_others(depth):
+    stream = """
+key: [id]
+entities:
+  order: {source_id: id, extra: {from: {x: x}}, platform_no: x.x}
+  order_line: {each: x, source_id: {from: [^id, "#"], join: "-"}, order_source_id: ^id, extra: {from: {y: y}}}
+"""
+    deep = b"[" * depth + b"]" * depth
+    deeper = b'[{"y":1e400,"y2":' + b'{"k":' * depth + b"1" + b"}" * depth + b"}]"
+    records = [b'{"id":1}', b'{"id":2,"x":' + deep + b"}", b'{"id":3,"x":' + deeper + b"}", b'{"id":4,"x":[{"y":"z"}]}']
+    result = mapped(stream, *records)
+    ids = [found for (found,) in columns(result.entities["order"], "source_id")]
+    assert {"1", "4"} <= set(ids)
+    if depth == 10:
+        assert ids == ["1", "2", "3", "4"]
+        assert columns(result.entities["order_line"], "source_id") == [("3-1",), ("4-1",)]
+
+
 def test_two_lists_can_fill_one_entity():
     stream = """
 key: [id]
