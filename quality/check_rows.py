@@ -120,33 +120,35 @@ def _rows_by_rule(errors: SchemaErrors, rules: list[Rule]) -> list[tuple[Rule, p
 
 def _failures(frame: pl.DataFrame, contract: Contract, rule: Rule, rows: pl.Series) -> pl.DataFrame:
     field = model.ENTITIES[rule.entity].field(rule.field)
-    values = frame[rule.field].gather(rows).to_frame()
+    values = frame[rule.field].gather(rows)
     return pl.DataFrame(
         {
             "row": rows,
             "code": pl.repeat(rule.code, len(rows), eager=True),
             "field": pl.repeat(f"{rule.entity}.{rule.field}", len(rows), eager=True),
-            "sample": values.select(_sample(field, field.name in contract.personal).alias("s"))["s"],
+            "sample": _samples(values, field, field.name in contract.personal).fill_null(""),
         },
         schema=FAILURES,
     )
 
 
-def _sample(field: model.Field, personal: bool) -> pl.Expr:
-    """The value as a person may see it: masked if it is about a person, in yuan and Beijing time otherwise."""
-    value = pl.col(field.name)
+def _samples(values: pl.Series, field: model.Field, personal: bool) -> pl.Series:
+    """The values as a person may see them: masked if they are about a person, else in yuan and Beijing time."""
+    value = pl.col(values.name)
     match field.type:
         case model.Type.MONEY | model.Type.QUANTITY:
             shown = _decimal_text(value)
         case model.Type.TIME:
             shown = (value + 8 * 3_600_000_000).cast(pl.Datetime("us")).dt.to_string("%Y-%m-%d %H:%M:%S")
+        case model.Type.DAY if personal:
+            shown = value.str.slice(0, 4) + "-**-**"  # the year is what is wrong, and it is nobody's name
+        case _ if personal and field.name == "name":
+            shown = mask_name(value.cast(pl.String))
+        case _ if personal:
+            return mask("", values)
         case _:
-            shown = value.cast(pl.String)
-    if field.type is model.Type.DAY and personal:
-        return shown.str.slice(0, 4) + "-**-**"  # the year is what is wrong, and it is nobody's name
-    if personal:
-        return mask_name(shown) if field.name == "name" else mask("", shown)
-    return shown.str.slice(0, SAMPLE_LENGTH).fill_null("")
+            shown = value.cast(pl.String).str.slice(0, SAMPLE_LENGTH)
+    return values.to_frame().select(shown.alias("sample")).to_series()
 
 
 def _decimal_text(value: pl.Expr) -> pl.Expr:

@@ -17,6 +17,7 @@ from quality.contract import Contracts
 from quality.debts import NONE_UNREGISTERED, Owing, Unregistered
 from quality.expectations import Expectations
 from quality.report import business, findings, running, todo
+from quality.report.phrases import masked
 from quality.status import has_run, judge_objectives, word
 from quality.times import iso
 
@@ -60,7 +61,7 @@ def report(
         "owed": {one.name: one.owed for one in owed},
         "owed_overdue": {one.name: one.overdue for one in owed},
         "waived": [
-            {"debt": one.debt, "key": one.key, "by": one.by, "reason": one.reason, "until": iso(one.until)}
+            {"debt": one.debt, "key": masked(one.key), "by": one.by, "reason": one.reason, "until": iso(one.until)}
             for one in waivers.active(tx, now)
         ],
         "do_first": [one.as_json() for one in items[: todo.FIRST]],

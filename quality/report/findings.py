@@ -13,6 +13,7 @@ from quality.codes import meaning
 from quality.contract import Contracts, Kind, Severity
 from quality.expectations import Expectations
 from quality.objectives import worst
+from quality.report.phrases import masked
 from quality.times import iso
 from state.bulk import execute
 from state.landing import shanghai_day
@@ -88,7 +89,7 @@ def checks(
                     {"day": day.day, "good": day.good, "total": day.total}
                     for day in (*past[-27:], DayResult(today, one.good, one.total))
                 ],
-                "sample": [{"key": sample.key, "note": sample.note} for sample in one.sample],
+                "sample": [{"key": masked(sample.key), "note": masked(sample.note)} for sample in one.sample],
                 "repair": one.repair._asdict(),
                 "owner": one.owner,
             }
@@ -152,7 +153,7 @@ def _sample(tx: Connection, code: str, connector: str, stream: str, key: str) ->
         (code, connector, stream, key),
     ).first()
     shown = next((str(reason[2]) for reason in json.loads(text[0]) if reason[0] == code), "") if text else ""
-    return f"{key} · {shown}" if shown else str(key)
+    return masked(f"{key} · {shown}" if shown else str(key))
 
 
 def matrix(tx: Connection, results: Sequence[CheckResult], expectations: Expectations) -> dict[str, Any]:

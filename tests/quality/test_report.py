@@ -271,6 +271,18 @@ def test_no_person_and_no_number_stands_in_it(make, troubled):
     assert not re.search(r"1[3-9]\d{9}", text)
 
 
+def test_a_system_that_uses_phones_as_numbers_does_not_show_them(make, put, troubled, now):
+    put("order", {"source_id": "13900001111", "customer_source_id": "13812345678"}, connector="shop")
+    bad = {"record_key": "13700002222", "due_at": now + HOUR, "stream": "customers", "code": "row.key-missing"}
+    put("quarantine", bad, connector="shop", entity="customer_record", reasons="[]")
+    made = make()
+    text = json.dumps(made, ensure_ascii=False)
+    assert not re.search(r"1[3-9]\d{9}", text)
+    shown = next(c for c in made["checks"] if (c["code"], c["connector"]) == ("order.customer-missing", "shop"))
+    assert shown["sample"] == [{"key": "139****1111", "note": "138****5678"}]
+    assert "137****2222" in {one["sample"] for one in made["quarantine"]}
+
+
 def test_the_shape_refuses_what_is_not_in_it(make):
     made = make()
     made["extra"] = 1

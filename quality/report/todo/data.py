@@ -84,13 +84,17 @@ def checks(seen: Seen) -> Iterator[Todo]:
         if one.status not in {"warning", "breach"} or one.kind is Kind.ROW or one.code in _TOLD_BY_A_DEBT:
             continue
         where = seen.title(one.connector) if one.connector else Text("客户库", "hub")
-        asked = one.target
+        title, impact = one.title, Text(f"{one.found:,} 条", many(one.found, "record"))
+        if one.kind is Kind.COMPLETENESS and one.target is not None:
+            below = limit(one.target)
+            title = Text(f"{one.title.zh}低于 {below}", f"{one.title.en} in less than {below}")
+            impact = Text(f"缺 {one.found:,} 条", f"{many(one.found, 'record')} without it")
         yield Todo(
             one.status,
             one.code,
-            Text(f"{where.zh}: {one.title.zh}", f"{where.en}: {one.title.en}"),
+            Text(f"{where.zh}: {title.zh}", f"{where.en}: {title.en}"),
             Text(*_evidence(one)),
-            Text(f"{one.found:,} 条", many(one.found, "record")) if asked is not None else NO_TEXT,
+            impact if one.target is not None else NO_TEXT,
             one.repair,
             one.found,
             one.owner,
