@@ -66,8 +66,9 @@ class Resolution:
 def resolve_incremental(graph: Graph, change: Change, rules: Rules = DEFAULT) -> Resolution:
     """What a full resolution of the store would answer for the components that the change touches.
 
-    The rules must be those of the last resolution; other rules need a full one. A change of more than about
-    a fifth of all records is cheaper as a full resolution.
+    The rules must be those of the last resolution; other rules need a full one. It takes about 50 us of CPU
+    a touched record (a full resolution 2 us a record): a change of more than a few per cent of a large store
+    is cheaper as a full one.
     """
     found = Touched(graph, rules, change)
     part = Part(found)

@@ -106,8 +106,9 @@ class Layout:
 
     def _held(self) -> pl.DataFrame:
         """Every usable identifier of a kind that has a rule, once per record."""
-        if not (self.links["digest"].bin.size() == 16).all():
-            raise ValueError("a digest does not have 16 bytes")
+        usable = self.links["class"] == "usable"
+        if not (self.links["digest"].filter(usable).bin.size() == 16).fill_null(False).all():
+            raise ValueError("a usable identifier has a digest of 16 bytes")
         # Digests are compared as two integers: sorting them is several times as fast as grouping bytes.
         high, low = (
             pl.col("digest").bin.slice(start, 8).bin.reinterpret(dtype=pl.UInt64, endianness="big") for start in (0, 8)
@@ -116,7 +117,7 @@ class Layout:
         kinds = pl.Enum([rule.kind for rule in self.rules.kinds])
         held = (
             self.links.select(
-                "class",
+                usable=usable,
                 row=pl.int_range(pl.len(), dtype=pl.Int64),
                 node=node,
                 known=known,
@@ -125,8 +126,8 @@ class Layout:
                 digest_high=high,
                 digest_low=low,
             )
-            .filter((pl.col("class") == "usable") & pl.col("rank").is_not_null() & pl.col("known"))
-            .drop("class", "known")
+            .filter(pl.col("usable") & pl.col("rank").is_not_null() & pl.col("known"))
+            .drop("usable", "known")
         )
         held = _numbered(held)
         caps = pl.Series([rule.cap for rule in self.rules.kinds], dtype=pl.Int64)

@@ -1,8 +1,10 @@
 """Stories of Chinese customers: who is one, who is not, and what a person is asked."""
 
+import polars as pl
 import pytest
 
 from mappings.identity.rules import DEFAULT, parse
+from mappings.identity.solve import resolve
 
 WANG = "oWANG00000000000000000000001"
 LI = "oLI0000000000000000000000002"
@@ -293,3 +295,7 @@ def test_an_agent_who_orders_for_many_is_not_merged_with_them(know):
 def test_two_rows_of_one_record_and_digests_of_another_size_are_mistakes_of_the_caller(know):
     with pytest.raises(ValueError, match="twice"):
         know([{"record_no": 1}, {"record_no": 1}]).resolve()
+    known = know([{"record_no": 1, "phone": "13800010001"}])
+    short = known.links.with_columns(pl.col("digest").bin.head(8))
+    with pytest.raises(ValueError, match="16 bytes"):
+        resolve(known.records, short)
