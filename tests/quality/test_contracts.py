@@ -1,6 +1,7 @@
 """Contracts: what ships is whole, what users change is merged, and every mistake is named with file and line."""
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -228,3 +229,20 @@ def test_no_folder_of_changes_is_no_mistake(tmp_path, shipped):
 def test_every_row_check_says_what_it_means():
     for check in row_checks.CHECKS.values():
         assert check.build.__doc__, check.name
+
+
+def test_the_example_of_the_docs_is_a_contract(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "quality.md").read_text(encoding="utf-8")
+    example = page.split("```yaml\n")[1].split("```")[0]
+    write(tmp_path / "contracts", "erp.order.yaml", example)
+    contracts = contract_reading.load(tmp_path / "contracts", ["erp"])
+    assert contracts.of("order", "erp").team == Text("华东订单组", "Orders, east")
+    assert rule_of(contracts, "completeness.order.channel", "erp").target == Decimal("0.7")
+    assert rule_of(contracts, "order.paid-too-large", "erp").arguments == {"value": 999_999_900}
+    assert rule_of(contracts, "order.customer-missing", "erp").target == Decimal("0.95")
+
+
+def test_the_docs_name_every_row_check_and_every_set_check():
+    page = (Path(__file__).parents[2] / "docs" / "quality.md").read_text(encoding="utf-8")
+    missing = [name for name in (*row_checks.CHECKS, *set_checks.known()) if f"`{name}`" not in page]
+    assert missing == []

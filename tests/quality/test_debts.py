@@ -1,6 +1,9 @@
 """Debts and the status word: each kind alone keeps the hub from being ok, and a waiver counts apart."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +13,7 @@ from quality import debts, waivers
 from quality.debts import Item, Owing, Unregistered
 from quality.status import status, word
 
+ROOT = Path(__file__).parents[2]
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
@@ -251,3 +255,9 @@ def test_a_new_kind_of_debt_registers_itself_and_counts_at_once(store, healthy, 
 def test_a_hub_without_connectors_owes_no_streams(store, put, company, now):
     put("run", {"run_id": "r", "started_at": now - DAY}, connector="erp")
     assert said(store, now, replace(company, connectors={}))["owed"]["streams"] == 0
+
+
+def test_the_status_is_known_without_loading_what_takes_long_to_load():
+    code = "import sys, quality.status; print(*{'polars', 'pandera', 'singer_sdk'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert told.stdout.strip() == ""
