@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from console.screen import problem_of, say, say_problems, say_table
@@ -128,11 +129,16 @@ def _connector(one: ConnectorSynced) -> dict[str, Any]:
         ],
         "files": loaded.files,
         "lines": loaded.lines,
-        "new": dict(sorted(loaded.new.items())),
-        "changed": dict(sorted(loaded.changed.items())),
-        "unchanged": dict(sorted(loaded.seen.items())),
+        "new": _counted(loaded.new),
+        "changed": _counted(loaded.changed),
+        "unchanged": _counted(loaded.seen),
         "quarantined": loaded.quarantined,
         "late": loaded.late,
         "drift": {stream: list(fields) for stream, fields in sorted(loaded.drift.items())},
         "problems": [problem_of(problem) for problem in one.problems],
     }
+
+
+def _counted(counts: Mapping[str, int]) -> dict[str, int]:
+    """Entities that have any, by name."""
+    return {entity: count for entity, count in sorted(counts.items()) if count}
