@@ -179,7 +179,7 @@ def _url(settings: Settings, writing: bool, where: str) -> URL:
             # Otherwise a wrong path would quietly make an empty database.
             if not file.is_file():
                 raise ConnectorError(_no_file(file, where))
-            return url.set(database=f"file:{file}", query={"mode": "ro", "uri": "true"})
+            return url.set(database=f"file:{file}", query={**url.query, "mode": "ro", "uri": "true"})
         return url.set(database=str(file))
     return url
 
