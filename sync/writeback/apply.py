@@ -186,7 +186,7 @@ def _send_pages(session: Session, plan: str | None, tally: _Tally) -> None:
         with session.transaction() as tx:
             open_rows = _take_receipts(session, tx, receipts)
         seam("outbox.receipt-committed")
-        _count(tally, receipts)
+        _count(tally, receipts, session.target.name)
         tally.looked += look(session, open_rows)
         if all(receipt.answer is Answer.LATER for receipt in receipts):
             return
@@ -282,15 +282,13 @@ def _answered(row: Row, receipt: Receipt, now: int) -> Row:
     return replace(told, status=outbox.REJECTED, sent_value=None)
 
 
-def _count(tally: _Tally, receipts: Sequence[Receipt]) -> None:
+def _count(tally: _Tally, receipts: Sequence[Receipt], where: str) -> None:
     for receipt in receipts:
         tally.answers[receipt.answer] += 1
     tally.sent += sum(receipt.answer is not Answer.LATER for receipt in receipts)
     stopped = next((one for one in receipts if one.code.startswith("stopped:")), None)
     if stopped is not None:
-        tally.problems.append(
-            Problem(stopped.code.removeprefix("stopped:"), Text(*stopped.reason), stopped.change.source_id)
-        )
+        tally.problems.append(Problem(stopped.code.removeprefix("stopped:"), Text(*stopped.reason), where))
 
 
 def _left(tx: Connection, digest: str) -> int:

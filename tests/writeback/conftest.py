@@ -44,11 +44,15 @@ def store(request, tmp_path):
         yield opened
         opened.close()
         return
-    opened = request.getfixturevalue("postgres_store")
-    with opened.transaction() as tx:
+    yield emptied(request.getfixturevalue("postgres_store"))
+
+
+def emptied(store):
+    """That store without a row."""
+    with store.transaction() as tx:
         tables = ", ".join(f'"{table.name}"' for table in schema.metadata.sorted_tables)
         tx.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
-    yield opened
+    return store
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from sync import definitions as lifecycle
 from sync.clock import FixedClock, microseconds
 from sync.score import score
 from sync.writeback import apply as sending
-from sync.writeback import desired, plan
+from sync.writeback import desired
+from sync.writeback import plan as planning
 from sync.writeback.target import Guard, Target
 from tests.writeback.wire import NOON, Crm, WireWriter
 
@@ -49,17 +50,15 @@ class Hub:
         self.score()
         return desired.refresh_all(self.store, self.target, DEFINITIONS, self.now)
 
-    def plan(self) -> plan.Plan:
-        return plan.plan(self.store, self.target, self.writer, self.clock, run_id="run")
+    def plan(self) -> planning.Plan:
+        return planning.plan(self.store, self.target, self.writer, self.clock, run_id="run")
 
-    def approve(self, by: str = "李娜") -> plan.Plan:
+    def approve(self, by: str = "李娜") -> planning.Plan:
         """Plans and approves."""
-        return plan.approve(self.store, self.target, self.plan().digest, by, self.now)
+        return planning.approve(self.store, self.target, self.plan().digest, by, self.now)
 
     def apply(self, digest: str) -> sending.Applied:
-        return sending.apply(
-            self.store, self.target, self.writer, self.clock, digest, owner="test", run_id="run"
-        )
+        return sending.apply(self.store, self.target, self.writer, self.clock, digest, owner="test", run_id="run")
 
     def drain(self) -> sending.Drained:
         return sending.drain(self.store, self.target, self.writer, self.clock, owner="test", run_id="run")

@@ -2,6 +2,7 @@ from decimal import Decimal
 
 import pytest
 
+from connectors.writer import Value
 from mappings.problems import LiukeError
 from state import outbox
 from state.bulk import execute
@@ -128,7 +129,7 @@ def test_a_value_that_the_target_takes_and_never_keeps_is_given_to_a_person(hub)
 
 def test_a_target_that_shows_values_late_is_asked_again_and_not_sent_again(hub, monkeypatch):
     shown = dict(hub.crm.values)
-    monkeypatch.setattr(hub.crm, "take", lambda change: hub.crm.applied.append(change))
+    monkeypatch.setattr(hub.crm, "take", hub.crm.applied.append)
     hub.drain()
     assert shown == hub.crm.values == {}
     assert hub.statuses() == {"accepted": 3}
@@ -238,6 +239,18 @@ def outbox_counts(hub):
         return outbox.counts(tx, hub.now)[0]
 
 
+def test_what_we_sent_before_a_newer_value_was_wanted_is_nobody_elses_change(hub, company):
+    hub.target = Target("crm", guard=FREE, owners=dict.fromkeys(("purchase_count", "purchase_amount"), THEIRS))
+    hub.crm.faults.append("kill-after")
+    with pytest.raises(Killed):
+        hub.drain()
+    company.order("crm", "o2", ("crm", "C1"), 1, "2026-11-21 10:00")
+    hub.refresh()
+    hub.drain()
+    assert hub.statuses() == {"confirmed": 3}
+    assert hub.crm.values["C1", "purchase_count"] == 2
+
+
 def test_looking_for_drift_goes_round_all_confirmed_values(hub):
     hub.drain()
     session = Session(hub.store, hub.target, hub.writer, hub.clock, "run")
@@ -248,7 +261,7 @@ def test_looking_for_drift_goes_round_all_confirmed_values(hub):
 def test_a_pulled_change_that_is_nothing_but_our_own_write_is_an_echo(hub):
     hub.drain()
     with hub.store.reading() as tx:
-        ours = {"purchase_count": 1, "purchase_amount": Decimal("100.0")}
+        ours: dict[str, Value] = {"purchase_count": 1, "purchase_amount": Decimal("100.0")}
         assert echoes(tx, "crm", hub.writer, {"C1": ours}) == {"C1"}
         assert echoes(tx, "crm", hub.writer, {"C1": {"purchase_count": 2}}) == frozenset()
         assert echoes(tx, "crm", hub.writer, {"C1": ours | {"phone": "13800000000"}}) == frozenset()

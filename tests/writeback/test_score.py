@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from mappings.problems import LiukeError
 from mappings.scores import load_definitions
+from mappings.scores.definitions import Rfm
 from mappings.scores.reading import read_definition
 from state import audit
 from state.bulk import execute
@@ -161,9 +163,9 @@ def test_wrong_data_makes_no_scores(store, company):
 
 
 def with_rfm(text):
-    from dataclasses import replace
-
-    return replace(DEFINITIONS, rfm=read_definition(text, "rfm.yaml"))
+    rfm = read_definition(text, "rfm.yaml")
+    assert isinstance(rfm, Rfm)
+    return replace(DEFINITIONS, rfm=rfm)
 
 
 def rfm_text(version=1, weight=40):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from connectors.ports import Ports
 from connectors.ports_memory import memory_ports
@@ -37,8 +36,6 @@ class Crm:
         self.applied: list[Change] = []
         self.faults: deque[str] = deque()
         self.refused: set[str] = set()
-        self.missing: set[str] = set()
-        self.reads = 0
 
     def take(self, change: Change) -> None:
         seen = [one for one in self.applied if one.idempotency_key == change.idempotency_key]
@@ -82,7 +79,9 @@ class WireWriter(Writer):
         receipts = []
         for change in half:
             if change.source_id in self.crm.refused:
-                receipts.append(self.rejected(change, "vendor.no-such-customer", Text("没有该客户", "no such customer")))
+                receipts.append(
+                    self.rejected(change, "vendor.no-such-customer", Text("没有该客户", "no such customer"))
+                )
             else:
                 self.crm.take(change)
                 receipts.append(self.accepted(change))
@@ -97,7 +96,6 @@ class WireWriter(Writer):
         if fault == "blind":
             self.crm.faults.popleft()
             raise Unreachable(problem("net.timeout"))
-        self.crm.reads += 1
         wanted = {(one, name) for one in source_ids for name in fields}
         found = frozenset(one for one, _ in self.crm.values if one in source_ids)
         return ReadBack(found, {key: value for key, value in self.crm.values.items() if key in wanted})
@@ -109,7 +107,3 @@ def ports(clock: FixedClock) -> Ports:
 
 def problem(code: str) -> Problem:
     return Problem(code, Text("出错", "it failed"))
-
-
-def amount(text: str) -> Decimal:
-    return Decimal(text)
