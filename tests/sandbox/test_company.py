@@ -228,7 +228,7 @@ def masters(systems: Systems, found: Found) -> None:
     codes = set()
     for row in systems.tables["crm.product"]:
         if not row["code"]:
-            found.add(("row.key-missing", "crm", str(row["id"])))
+            found.add(("product.code-missing", "crm", str(row["id"])))
         elif row["barcode"]:
             barcodes[row["barcode"]].append(str(row["id"]))
         codes.add(row["code"])
@@ -361,7 +361,7 @@ def test_orders_add_up_to_their_lines(systems: Systems) -> None:
 
 def test_the_manifest_lists_exactly_what_another_reader_finds(systems: Systems) -> None:
     assert findings(systems) == expected(1)
-    assert len({row["code"] for row in manifest(1)}) == 34
+    assert len({row["code"] for row in manifest(1)}) == 35
 
 
 def test_37_codes_have_no_link_and_every_one_is_in_some_order(systems: Systems) -> None:
@@ -427,7 +427,11 @@ def test_the_folder_keeps_its_clock_and_refuses_an_increment_out_of_turn(tmp_pat
     with pytest.raises(ValueError, match="the next increment is 1 of 3, not 2"):
         write_increment(tmp_path, 2)
     assert write_increment(tmp_path, 1) == FIRST_PULL + timedelta(minutes=5)
-    assert (read_clock(tmp_path) or {})["increments"] == 1
+    clock = read_clock(tmp_path) or {}
+    assert clock["increments"] == 1
+    waited = FIRST_PULL + timedelta(hours=1)
+    (tmp_path / "demo-clock.json").write_text(json.dumps(clock | {"now": waited.isoformat()}), encoding="utf-8")
+    assert write_increment(tmp_path, 2) == waited
 
 
 def test_the_same_seed_writes_the_same_bytes_in_another_process(tmp_path: Path, demo: Path) -> None:
@@ -464,5 +468,5 @@ def test_the_clean_company_has_5000_customers_by_their_phones_and_unionids(tmp_p
 def test_other_seeds_plant_other_amounts_and_list_them_all(tmp_path: Path, seed: int) -> None:
     assert findings(read_systems(write_all(tmp_path, seed))) == expected(seed)
     planted = Counter(row["code"] for row in manifest(seed))
-    assert len(planted) == 34  # as many kinds as for seed 1
+    assert len(planted) == 35  # as many kinds as for seed 1
     assert planted["sku.unmatched"] != 37

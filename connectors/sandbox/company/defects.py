@@ -197,7 +197,7 @@ def _bad_masters(planter: Planter) -> None:
     for number in range(planter.some(2)):
         row = products[number] | {"id": len(products) + 1 + number, "code": None, "barcode": None, "name": "新品待建档"}
         planter.books.enter(CRM_PRODUCTS, row)
-        planter.find(_found("row.key-missing", CRM_PRODUCTS, row, "product", "code"))
+        planter.find(_found("product.code-missing", CRM_PRODUCTS, row, "product", "code"))
     pairs = planter.dice.sample(products, 2 * planter.some(3))
     for first, second in zip(pairs[::2], pairs[1::2], strict=True):
         second["barcode"] = first["barcode"]

@@ -94,7 +94,8 @@ def write_increment(folder: Path, n: int) -> datetime:
     clock = json.loads((folder / CLOCK).read_text(encoding="utf-8"))
     if n != clock["increments"] + 1 or n > INCREMENTS:
         raise ValueError(f"the next increment is {clock['increments'] + 1} of {INCREMENTS}, not {n}")
-    return _write(folder, build(clock["seed"], clean=clock["clean"]), n, clock["seed"], clock["clean"])
+    since = datetime.fromisoformat(clock["now"])  # somebody may have waited, and time never goes back
+    return _write(folder, build(clock["seed"], clean=clock["clean"]), n, clock["seed"], clock["clean"], since)
 
 
 def read_clock(folder: Path) -> dict[str, object] | None:
@@ -106,7 +107,7 @@ def read_clock(folder: Path) -> dict[str, object] | None:
     return clock
 
 
-def _write(folder: Path, books: Books, batch: int, seed: int, clean: bool) -> datetime:
+def _write(folder: Path, books: Books, batch: int, seed: int, clean: bool, since: datetime | None = None) -> datetime:
     for name, tables in TABLES.items():
         with closing(sqlite3.connect(folder / name)) as database, database:
             for table, shelf in tables.items():
@@ -122,6 +123,7 @@ def _write(folder: Path, books: Books, batch: int, seed: int, clean: bool) -> da
     for path in (folder / "shop", folder / "tickets"):
         for file in path.glob(f"*_{stamp}.*"):
             os.utime(file, (now.timestamp(), now.timestamp()))
+    now = max(now, since or now)
     clock = {"now": now.isoformat(), "seed": seed, "clean": clean, "increments": batch}
     _replace(folder / CLOCK, json.dumps(clock).encode())
     return now
