@@ -56,7 +56,7 @@ def examine(folder: Path) -> list[Finding]:
     except LiukeError as error:
         return [*findings, Finding("clock", CLOCK, ERROR, problems=error.problems)]
     with hub:
-        findings += [_clock(hub), _disk(config), _landing(config), _key(hub)]
+        findings += [_rules(config), _clock(hub), _disk(config), _landing(config), _key(hub)]
         findings += _permissions(folder / SECRETS_FILE)
         findings.append(_store(hub))
     findings.append(_privacy(config))
@@ -121,6 +121,28 @@ def _configuration(folder: Path) -> tuple[Config | None, Finding]:
     names = ", ".join(config.instances)
     return config, Finding(
         "configuration", title, OK, Text(f"{count} 个连接器: {names}", f"{count} connectors: {names}")
+    )
+
+
+def _rules(config: Config) -> Finding:
+    """Contracts and score definitions: the user's files are read as a run reads them."""
+    from mappings.scores.reading import load_definitions
+    from quality.contract_reading import load as load_contracts
+
+    problems: list[Problem] = []
+    for read in (
+        lambda: load_contracts(config.folder / "contracts", config.instances),
+        lambda: load_definitions(config.folder / "mappings" / "scores"),
+    ):
+        try:
+            read()
+        except LiukeError as error:
+            problems += error.problems
+    return Finding(
+        "rules",
+        Text("质量规则与评分定义", "contracts and score definitions"),
+        _worst(problems),
+        problems=tuple(problems),
     )
 
 

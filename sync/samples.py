@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from connectors.redact import SECRETS
 from mappings.fieldmap import EntityMap, Source, StreamMap
-from mappings.identity.masks import mask, mask_name
+from mappings.identity.masks import mask_name
+from mappings.identity.normalise import normalise
 from mappings.lines import REJECTED_START
 from state.bulk import execute
 from state.landing import line, read_sidecar
@@ -133,9 +134,10 @@ def _at(record: Mapping[str, Any], path: tuple[str, ...]) -> Any:
 
 
 def _shown(value: str, kind: str) -> str:
-    if kind:
-        text = pl.col("text")
-        masked = mask_name(text) if kind == "name" else mask(kind, text)
-        value = pl.DataFrame({"text": [value]}).select(masked).item() or "—"
+    if kind == "name":
+        value = pl.DataFrame({"text": [value]}).select(mask_name(pl.col("text"))).item() or "—"
+    elif kind:
+        # Normalised first: of "139 1234 5678" as it stands too much would be shown.
+        value = normalise(pl.Series([value]), kind)["mask"][0] or "—"
     value = SECRETS.clean(value)
     return value if len(value) <= LONGEST else value[:LONGEST] + "…"

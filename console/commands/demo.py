@@ -30,12 +30,14 @@ def demo(session: Session) -> None:
     write-back and report. No network, under two minutes. Run again it changes nothing.
     """
     from console.demo import make
+    from console.progress import working
 
     def tell(what: Text) -> None:
         if not session.as_json:
             say(what, before=f"{symbols_for(sys.stdout).dot} ")
 
-    made = make(session.folder if session.folder_given else FOLDER, tell)
+    with working(Text("演示进行中", "making the demo")):
+        made = make(session.folder if session.folder_given else FOLDER, tell)
     session.show(
         {
             "folder": str(made.folder.resolve()),

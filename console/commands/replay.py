@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from console.session import Session, command
+from mappings.problems import Text
 
 
 @command(
@@ -22,11 +23,12 @@ def replay(session: Session, names: tuple[str, ...], everything: bool) -> None:
     Loads again from landing files after a map or a contract was mended: files that wait, and those with
     quarantined records. No system is asked; the same files always give the same tables.
     """
+    from console.progress import working
     from console.synced import show_synced, synced_value, went_well
     from sync.run import Runner
 
     runner = Runner(session.hub)
-    with session.stoppable(runner.stop):
+    with session.stoppable(runner.stop), working(Text("重新入库中", "loading again")):
         done = runner.replay(names, everything=everything)
     session.show(synced_value(done), lambda _value: show_synced(done))
     if not went_well(done):

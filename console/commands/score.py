@@ -55,9 +55,11 @@ def score(session: Session, definitions: bool, review: str | None, publish: str 
 
 
 def _score(session: Session) -> None:
+    from console.progress import working
     from sync.scoring import score_everybody
 
-    done = score_everybody(session.hub)
+    with working(Text("评分中", "scoring")):
+        done = score_everybody(session.hub)
     if done.scored.blocked:
         raise LiukeError(_blocked(done.scored.blocked))
     session.show(

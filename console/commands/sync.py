@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from console.session import Session, command
+from mappings.problems import Text
 
 if TYPE_CHECKING:
     from connectors.registry import Window
@@ -34,12 +35,13 @@ def sync(session: Session, names: tuple[str, ...], backfill: str | None, streams
     Pulls what changed, lands and loads it, then brings product links and customers up to date. Stopping it is
     safe at any time: what has landed is kept.
     """
+    from console.progress import working
     from console.synced import show_synced, synced_value, went_well
     from sync.run import Runner
 
     window = window_of(backfill, session.reading_hub.config.timezone) if backfill else None
     runner = Runner(session.hub)
-    with session.stoppable(runner.stop):
+    with session.stoppable(runner.stop), working(Text("同步中", "syncing")):
         done = runner.sync(names, streams=streams or None, window=window)
     session.show(synced_value(done), lambda _value: show_synced(done))
     if not went_well(done):
