@@ -11,10 +11,22 @@ import pytest
 import sqlalchemy as sa
 
 from connectors.ports import Ports
-from connectors.ports_memory import FakeClock, memory_ports
+from connectors.ports_memory import FakeClock, KeptPages, memory_ports
+from connectors.tap import Pulled
 
 NOON = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 """12:00 in Beijing."""
+
+
+def no_variable(_name: str) -> str | None:
+    """An environment in which nothing is set."""
+    return None
+
+
+class Pull(KeptPages):
+    """What one pull gave: pages and states, and the tap's own words about it."""
+
+    results: tuple[Pulled, ...] = ()
 
 
 @pytest.fixture

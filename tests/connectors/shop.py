@@ -70,7 +70,7 @@ def make_caller(settings, ports):
         auth=ShopAuth(settings),
         budgets=(Budget(Per.DAY, settings["calls_a_day"]),),
         policy=Policy(attempts=3, first_wait_s=0.5),
-        timeouts=Timeouts(connect=1, read=0.3, whole=0.5),
+        timeouts=Timeouts(read=settings["answer_within"] / 2, whole=settings["answer_within"]),
     )
 
 
@@ -152,6 +152,7 @@ SHOP = Connector(
         Setting("url", Kind.URL, Text("地址", "address"), required=True),
         Setting("app_id", Kind.TEXT, Text("应用号", "application id"), required=True),
         Setting("app_secret", Kind.TEXT, Text("应用密钥", "application secret"), required=True, secret=True),
+        Setting("answer_within", Kind.NUMBER, Text("等待秒数", "seconds to wait"), default=30.0),
         Setting("calls_a_day", Kind.INTEGER, Text("每日额度", "calls a day"), default=1000),
     ),
     list_streams=lambda _settings: (

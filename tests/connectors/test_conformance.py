@@ -14,7 +14,7 @@ from connectors.registry import connector
 from connectors.testing import Fault, Handle, NotOffered, Waiver, cases, cases_of
 from connectors.writer import FieldType
 from tests.connectors import vendor as faults
-from tests.connectors.conftest import NOON
+from tests.connectors.conftest import NOON, no_variable
 from tests.connectors.shop import SHOP
 from tests.connectors.vendor import SECRET, Vendor
 
@@ -65,7 +65,7 @@ class SqlHandle(Local):
             "streams": {"orders": {"table": "orders", "key": "id", "modified": "at", "page_size": 4}},
             "write": {"create": True},
         }
-        self.settings = connector("sql").read_settings(raw, {}.get, folder=self.path)
+        self.settings = connector("sql").read_settings(raw, no_variable, folder=self.path)
 
     def put(self, ids, at, text="x"):
         local = at.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S.%f")
@@ -96,7 +96,7 @@ class FilesHandle(Local):
         super().__init__()
         self.files = 0
         raw = {"streams": {"records": {"path": "*", "key": "id"}}}
-        self.settings = connector("files").read_settings(raw, {}.get, folder=self.path)
+        self.settings = connector("files").read_settings(raw, no_variable, folder=self.path)
 
     def write(self, ids, text):
         return "".join(json.dumps({"id": one, "text": text}) + "\n" for one in ids)

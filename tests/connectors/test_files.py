@@ -8,9 +8,9 @@ import pytest
 
 import connectors.files.tap as files_tap
 from connectors.outcomes import Outcome
-from connectors.ports_memory import KeptPages
 from connectors.problems import ConnectorError
 from connectors.registry import connector
+from tests.connectors.conftest import Pull, no_variable
 from tests.connectors.test_sql_pull import DiesAfter, Killed
 
 FILES = connector("files")
@@ -38,10 +38,11 @@ class Folder:
 
     def excel(self, name, *rows, merge=(), age=LONG_AGO):
         book = openpyxl.Workbook()
+        sheet = book.worksheets[0]
         for row in rows:
-            book.active.append(row)
+            sheet.append(row)
         for cells in merge:
-            book.active.merge_cells(cells)
+            sheet.merge_cells(cells)
         book.save(self.path / name)
         self.set_age(self.path / name, age)
 
@@ -51,8 +52,8 @@ class Folder:
 
 
 def pull(folder, ports, state=None, sink=None, **streams):
-    kept = sink or KeptPages()
-    settings = FILES.read_settings({"streams": streams}, {}.get, folder=folder.path)
+    kept = sink or Pull()
+    settings = FILES.read_settings({"streams": streams}, no_variable, folder=folder.path)
     with FILES.tap(settings, state or {}, ports, kept) as tap:
         kept.results = tap.pull()
     return kept
@@ -222,8 +223,8 @@ def test_excel_ids_that_have_lost_their_last_digits_are_rejected(folder, ports):
 def test_excel_errors_are_no_empty_cells(folder, ports):
     book = openpyxl.Workbook()
     for row in (["订单号", "姓名"], ["A1", "#N/A"], ["A2", "张三"]):
-        book.active.append(row)
-    book.active["B2"].data_type = "e"
+        book.worksheets[0].append(row)
+    book.worksheets[0]["B2"].data_type = "e"
     book.save(folder.path / "orders.xlsx")
     folder.set_age(folder.path / "orders.xlsx", LONG_AGO)
     kept = pull(folder, ports, orders={"path": "orders.xlsx", "template": "orders"})
@@ -344,7 +345,7 @@ def test_killed_in_the_middle_the_next_pull_goes_on_there(folder, ports, monkeyp
     folder.write("in/a.csv", "id\n" + "".join(f"{n}\n" for n in range(10)))
     folder.write("in/b.csv", "id\n" + "".join(f"{n}\n" for n in range(10, 13)), age=timedelta(minutes=1))
     stream = {"path": "in", "key": "id"}
-    first = DiesAfter(messages)
+    first, second = DiesAfter(messages), Pull()
     try:
         pull(folder, ports, sink=first, orders=stream)
     except Killed:
@@ -371,7 +372,7 @@ def test_a_path_that_is_not_there_is_said(folder, ports):
 
 def test_settings_are_checked_together():
     with pytest.raises(ConnectorError) as raised:
-        FILES.read_settings({"streams": {"a": {"path": "x", "header_row": 0}, "b": {"path": "y"}}}, {}.get)
+        FILES.read_settings({"streams": {"a": {"path": "x", "header_row": 0}, "b": {"path": "y"}}}, no_variable)
     assert [(one.code, one.where) for one in raised.value.problems] == [
         ("files.no-key", "settings.streams.a.key"),
         ("files.no-columns", "settings.streams.a.columns"),

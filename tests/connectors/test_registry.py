@@ -8,7 +8,9 @@ import pytest
 
 import connectors
 from connectors import registry
+from connectors.ports_memory import KeptPages
 from connectors.problems import ConnectorError
+from connectors.settings import Settings
 
 
 def test_every_package_of_the_folder_but_the_sandbox_is_a_connector():
@@ -89,11 +91,13 @@ def test_what_a_connector_cannot_do_is_said(installed, ports):
     good = registry.connector("good")
     assert (good.pull, good.push, good.write_back) == (False, False, False)
     with pytest.raises(ConnectorError, match=r"connector\.cannot-pull"):
-        good.tap(None, {}, ports, None)
+        good.tap(Settings({}), {}, ports, KeptPages())
     with pytest.raises(ConnectorError, match=r"connector\.cannot-write-back"):
-        good.writer(None, ports)
+        good.writer(Settings({}), ports)
 
 
 def test_shipped_maps_are_found_beside_the_code():
-    assert registry.connector("files").map_file().read_text(encoding="utf-8").startswith("# Field maps")
+    shipped = registry.connector("files").map_file()
+    assert shipped is not None
+    assert shipped.read_text(encoding="utf-8").startswith("# Field maps")
     assert registry.connector("sql").map_file() is None

@@ -12,7 +12,7 @@ from connectors.problems import ConnectorError
 from connectors.redact import guard_logging
 from connectors.writer import Answer, Change
 from tests.connectors import vendor as faults
-from tests.connectors.conftest import NOON
+from tests.connectors.conftest import NOON, Pull
 from tests.connectors.shop import SHOP
 from tests.connectors.vendor import SECRET, Vendor
 
@@ -43,7 +43,7 @@ def settings_for(vendor, secret=SECRET, **more):
 
 
 def pull(vendor, ports, state=None, streams=("orders",), **more):
-    kept = KeptPages()
+    kept = Pull()
     with SHOP.tap(settings_for(vendor, **more), state or {}, ports, kept) as tap:
         kept.results = tap.pull(streams)
     return kept
@@ -129,7 +129,7 @@ def test_a_token_that_somebody_else_has_renewed_is_taken_over(vendor, ports):
 )
 def test_what_passes_by_itself_is_tried_again(vendor, ports, fault):
     vendor.faults = [fault]
-    assert ids(pull(vendor, ports)) == [1, 2, 3, 4, 5]
+    assert ids(pull(vendor, ports, answer_within=0.5)) == [1, 2, 3, 4, 5]
     assert attempts(ports) == [Outcome.RETRIABLE, *[Outcome.OK] * 3]
     assert calls(ports) == [Outcome.OK] * 3
 
@@ -252,13 +252,16 @@ def test_no_secret_and_no_token_is_in_logs_messages_or_tracebacks(vendor, ports,
         vendor.faults = [faults.hangs_up, faults.status(500), faults.says(99999)]
         kept = pull(vendor, ports)
         vendor.close()
+        shown = ""
+        settings = settings_for(vendor)
         try:
-            with SHOP.tap(settings_for(vendor), {}, memory_ports(ports.clock), KeptPages()) as tap:
+            with SHOP.tap(settings, {}, memory_ports(ports.clock), KeptPages()) as tap:
                 next(iter(tap.streams["orders"].get_records(None)))
         except ConnectorError:
             shown = traceback.format_exc()
+        assert "shop.unreachable" in shown
         everything = (
-            caplog.text + str(kept.results) + shown + repr(tap.settings) + repr(ports.tokens.get("wx1", "access_token"))
+            caplog.text + str(kept.results) + shown + repr(settings) + repr(ports.tokens.get("wx1", "access_token"))
         )
         assert "urllib3" in caplog.text, "the HTTP library logs URLs at this level"
         assert SECRET not in everything
@@ -270,8 +273,8 @@ def test_no_secret_and_no_token_is_in_logs_messages_or_tracebacks(vendor, ports,
 # --- writers over the same calls -------------------------------------------------------------------------
 
 
-def write(vendor, ports, *tiers):
-    writer = SHOP.writer(settings_for(vendor), ports)
+def write(vendor, ports, *tiers, **more):
+    writer = SHOP.writer(settings_for(vendor, **more), ports)
     try:
         return writer.write([Change(f"C{n}", "tier", tier) for n, tier in enumerate(tiers, start=1)])
     finally:
@@ -292,7 +295,7 @@ def test_every_change_gets_its_receipt(vendor, ports):
 @pytest.mark.parametrize("fault", [faults.status(500), faults.silent, faults.truncated])
 def test_a_write_that_may_have_arrived_is_unknown_and_not_sent_again(vendor, ports, fault):
     vendor.faults = [fault]
-    receipts = write(vendor, ports, "A", "B", "C")
+    receipts = write(vendor, ports, "A", "B", "C", answer_within=0.5)
     assert [one.answer for one in receipts] == [Answer.UNKNOWN, Answer.UNKNOWN, Answer.ACCEPTED]
     assert vendor.paths().count("/write") == 2
 

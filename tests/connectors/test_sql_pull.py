@@ -3,28 +3,32 @@ import contextlib
 import json
 import sqlite3
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import connectors.sql.tap as sql_tap
+from connectors.bookmarks import BEIJING
 from connectors.outcomes import Outcome
 from connectors.ports_memory import FakeClock, KeptPages, memory_ports
 from connectors.problems import ConnectorError
 from connectors.registry import Window, connector
-from tests.connectors.conftest import NOON
+from connectors.sql.database import Database
+from connectors.sql.tap import SqlStream
+from tests.connectors.conftest import NOON, Pull, no_variable
 
 SQL = connector("sql")
 
 
 def read_settings(url, **streams):
-    return SQL.read_settings({"url": url} | ({"streams": streams} if streams else {}), {}.get)
+    return SQL.read_settings({"url": url} | ({"streams": streams} if streams else {}), no_variable)
 
 
 def pull(settings, state, ports, *, sink=None, window=None):
     """One pull; gives what was kept."""
-    kept = sink or KeptPages()
+    kept = sink or Pull()
     with SQL.tap(settings, state, ports, kept, window=window) as tap:
         kept.results = tap.pull()
     return kept
@@ -122,9 +126,6 @@ def test_of_rows_still_in_the_overlap_only_the_changed_one_comes_again(server, p
 
 def database_now(server, ports):
     """The server's own time, in Beijing; SQLite has none and follows the injected clock."""
-    from connectors.bookmarks import BEIJING
-    from connectors.sql.database import Database
-
     with contextlib.closing(Database(read_settings(server.url), ports, writing=True)) as database:
         return database.now().astimezone(BEIJING)
 
@@ -210,7 +211,10 @@ def test_text_keys_are_read_in_the_order_of_the_database_not_of_python(server, p
 def test_the_keys_of_all_rows_can_be_listed(server, ports):
     make_orders(server, (1, "a", "2026-11-21 10:00:00"), (2, "b", "2026-11-21 10:00:00"))
     with SQL.tap(read_settings(server.url, orders=ORDER_STREAM), {}, ports, KeptPages()) as tap:
-        assert sorted(key for chunk in tap.streams["orders"].all_keys() for key in chunk) == [(1,), (2,)]
+        assert sorted(key for chunk in cast("SqlStream", tap.streams["orders"]).all_keys() for key in chunk) == [
+            (1,),
+            (2,),
+        ]
 
 
 @pytest.mark.parametrize(
@@ -273,7 +277,7 @@ class Killed(BaseException):
     """The process dies."""
 
 
-class DiesAfter(KeptPages):
+class DiesAfter(Pull):
     """A sink under which the process is killed at its n-th message."""
 
     def __init__(self, messages):
@@ -343,7 +347,7 @@ def test_whatever_is_written_when_and_wherever_the_process_dies_the_last_version
 
 def test_a_lost_connection_is_mended_and_metered(sqlite, ports, monkeypatch):
     make_orders(sqlite, *((n, "paid", "2026-11-21 10:00:00") for n in range(5)))
-    real, broken = sql_tap.Database.chunks, [2]
+    real, broken = Database.chunks, [2]
 
     def chunks(self, connection, statement, rows):
         if broken[0] and "ORDER BY" in str(statement):
@@ -351,7 +355,7 @@ def test_a_lost_connection_is_mended_and_metered(sqlite, ports, monkeypatch):
             raise sqlite3.OperationalError("disk I/O error")
         yield from real(self, connection, statement, rows)
 
-    monkeypatch.setattr(sql_tap.Database, "chunks", chunks)
+    monkeypatch.setattr(Database, "chunks", chunks)
     assert ids(pull(read_settings(sqlite.url, orders=ORDER_STREAM), {}, ports)) == [0, 1, 2, 3, 4]
     outcomes = [outcome for _, outcome, _ in ports.meter.attempts]
     assert outcomes == [Outcome.RETRIABLE, Outcome.RETRIABLE, Outcome.EMPTY, Outcome.OK]
@@ -387,8 +391,6 @@ def test_pulling_makes_no_database_where_there_is_none(tmp_path, ports):
 
 def test_pulling_cannot_write(server, ports):
     make_orders(server, (1, "paid", "2026-11-21 10:00:00"))
-    from connectors.sql.database import Database
-
     with (
         contextlib.closing(Database(read_settings(server.url), ports)) as database,
         pytest.raises(ConnectorError, match=r"(?i)read.?only"),

@@ -9,6 +9,7 @@ from connectors.outcomes import Outcome
 from connectors.problems import ConnectorError
 from connectors.registry import connector
 from connectors.writer import ABSENT, Answer, Change
+from tests.connectors.conftest import no_variable
 
 SQL = connector("sql")
 BOUGHT_AT = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)
@@ -16,7 +17,7 @@ BOUGHT_AT = datetime(2026, 11, 20, 16, 30, tzinfo=UTC)
 
 @contextlib.contextmanager
 def writing(server, ports, **write):
-    settings = SQL.read_settings({"url": server.url, "write": {"create": True} | write}, {}.get)
+    settings = SQL.read_settings({"url": server.url, "write": {"create": True} | write}, no_variable)
     writer = SQL.writer(settings, ports)
     try:
         yield writer
@@ -176,6 +177,6 @@ def test_a_missing_table_or_column_is_said_before_anything_is_written(server, po
 
 
 def test_without_a_staging_table_there_is_no_writer(sqlite, ports):
-    settings = SQL.read_settings({"url": sqlite.url}, {}.get)
+    settings = SQL.read_settings({"url": sqlite.url}, no_variable)
     with pytest.raises(ConnectorError, match=r"sql\.no-staging-table"):
         SQL.writer(settings, ports)

@@ -16,7 +16,7 @@ from connectors.problems import ConnectorError, Later, Problem, Refused, Text, U
 from connectors.registry import Window
 from connectors.settings import Settings
 from connectors.tap import BulkStream, HubTap, RecordStream, Step
-from tests.connectors.conftest import NOON
+from tests.connectors.conftest import NOON, Pull
 
 
 def problem(code="x.y"):
@@ -68,7 +68,7 @@ def tap_of(make_streams, ports, state=None, sink=None, window=None):
 
 
 def pull(make_streams, ports, state=None, sink=None, names=None):
-    kept = sink if sink is not None else KeptPages()
+    kept = sink if sink is not None else Pull()
     with tap_of(make_streams, ports, state, kept) as tap:
         kept.results = tap.pull(names)
     return kept
@@ -101,7 +101,7 @@ def test_making_a_tap_leaves_signals_and_the_caller_s_state_alone(ports):
 def test_every_state_is_a_copy_and_comes_after_the_page_it_speaks_of(ports):
     events = []
 
-    class Sink(KeptPages):
+    class Sink(Pull):
         def page(self, page):
             events.append([json.loads(record)["id"] for record in page.records])
 
@@ -116,7 +116,7 @@ def test_every_state_is_a_copy_and_comes_after_the_page_it_speaks_of(ports):
 
 
 def test_a_sink_that_fails_has_never_seen_a_bookmark_beyond_its_pages(ports):
-    class Full(KeptPages):
+    class Full(Pull):
         def page(self, page):
             if len(self.pages) == 1:
                 raise OSError("No space left on device")

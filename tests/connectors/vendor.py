@@ -158,7 +158,7 @@ def drips(handler: BaseHTTPRequestHandler) -> bool:
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
     try:
-        for _ in range(100):
+        for _ in range(60):
             handler.wfile.write(b" ")
             handler.wfile.flush()
             time.sleep(0.02)
