@@ -26,8 +26,9 @@ types: $(LINKED)
 imports: $(LINKED)
 	$(BIN)/lint-imports --no-cache
 
+# Thousands of small durable writes: in memory where there is room for temporary files.
 tests: $(LINKED)
-	$(BIN)/python -m pytest
+	$(if $(wildcard /dev/shm/.),TMPDIR=/dev/shm) $(BIN)/python -m pytest
 
 wheel: $(LINKED)
 	$(BIN)/python scripts/wheel_check.py

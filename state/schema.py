@@ -84,6 +84,15 @@ def _unified(entity: model.Entity) -> Table:
 unified: dict[str, Table] = {entity.name: _unified(entity) for entity in model.ENTITIES.values()}
 """The unified table of each entity."""
 
+_lines = unified["order_line"]
+Index(
+    "ix_order_line_held",
+    _lines.c.connector,
+    sqlite_where=_lines.c.status == "held",
+    postgresql_where=_lines.c.status == "held",
+)
+# Every `status` counts the held lines; there are few among many.
+
 record_registry = Table(
     "record_registry",
     metadata,

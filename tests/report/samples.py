@@ -159,6 +159,7 @@ def ok_todo() -> Report:
                 "code": "phone.format",
             }
         ],
+        do_next=[],
         quarantine=[report["quarantine"][0] | {"rows": 9}],
     )
     report["identity"]["conflicts"] = 2
@@ -173,6 +174,7 @@ def ok() -> Report:
         todo=0,
         headline=text("一切正常: 没有欠账, 目标全部达到。", "All well: nothing owed, every objective holds."),
         do_first=[],
+        do_next=[],
         quarantine=[],
         waived=[],
     )
@@ -271,6 +273,7 @@ def no_data() -> Report:
                 "code": "stream.stale",
             }
         ],
+        "do_next": [],
         "objectives": [
             {
                 "code": "latency.hub",
@@ -351,7 +354,7 @@ def extreme() -> Report:
         )
         for number in range(40)
     ]
-    for action in report["do_first"]:
+    for action in (*report["do_first"], *report["do_next"]):
         action |= {"title": text(f"{HOSTILE}{long_zh}", long_en), "owner": long_zh, "due_at": at(days=400)}
         if action["kind"] == "it":
             action["command"] = f"liuke sync {'instance-' + 'x' * 120} --since 2026-11-20T13:00"
