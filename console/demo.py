@@ -48,8 +48,9 @@ def make(folder: Path, tell: Tell, *, seed: int = company.DEFAULT_SEED) -> Made:
     if (folder / FINISHED).exists():
         return _finished(folder, new=False)
     _prepare(folder, seed, tell)
-    for batch in range(_written(folder), company.INCREMENTS + 1):
-        if batch:
+    written = _written(folder)
+    for batch in range(written, company.INCREMENTS + 1):
+        if batch > written:
             company.write_increment(folder, batch)
         _sync(folder, batch, tell)
     _score_and_write_back(folder, tell)
@@ -80,7 +81,7 @@ def _prepare(folder: Path, seed: int, tell: Tell) -> None:
 
 
 def _written(folder: Path) -> int:
-    """The batch to pull next: an increment that was written before an interruption is pulled again, harmlessly."""
+    """The batch the systems stand at. It is pulled first; where it was pulled before, again, which changes nothing."""
     clock = company.read_clock(folder)
     assert clock is not None  # noqa: S101 written by _prepare
     return int(str(clock["increments"]))

@@ -1,6 +1,7 @@
 import json
 import os
 import pkgutil
+import re
 import signal
 import subprocess
 import sys
@@ -239,3 +240,32 @@ def test_work_that_can_stop_is_asked_to_and_the_exit_code_names_the_signal(tmp_p
     assert process.stdout.readline() == b"sealed\n"
     assert process.wait(20) == 143
     process.stdout.close()
+
+
+# ---- What others say about commands ---------------------------------------------------------------
+
+SOURCES = [
+    path
+    for folder in ("connectors", "mappings", "state", "quality", "sync", "console", "docs")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in {".py", ".j2", ".yaml", ".md"}
+]
+GROUPS = {words[0] for words, command in EVERY if isinstance(command, click.Group)}
+PROSE = {"identity", "with", "itself"}
+"""`liuke identity` is the purpose of a key, "engine: liuke with an implementation" an error of a contract."""
+
+
+def commands_told():
+    """Every `liuke xyz` that a message or a page tells people to run, with the place."""
+    for path in SOURCES:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            for first, second in re.findall(r"(?:[\"`$({]|: |^ *)liuke ([a-z]{4,})(?: ([a-z]+))?(?![\w.])", line):
+                words = (first, second) if first in GROUPS and second else (first,)
+                yield words, f"{path.relative_to(ROOT)}: {line.strip()}"
+
+
+def test_every_command_that_people_are_told_to_run_exists():
+    told = list(commands_told())
+    assert len(told) > 40
+    known = {words for words, _ in EVERY}
+    assert [place for words, place in told if words not in known and words[0] not in PROSE] == []
