@@ -44,9 +44,11 @@ def check(session: Session, fail_on: str) -> None:
 
     hub = session.hub
     expected, now = expectations(hub.config), hub.now()
-    with hub.store.transaction() as tx:
+    with hub.store.reading() as tx:
         results = run_checks(tx, now, contracts_of(hub), expected)
+    with hub.store.transaction() as tx:  # short: judging takes seconds, and nobody else can write meanwhile
         store_results(tx, results, now)
+    with hub.store.reading() as tx:
         found = status(tx, now, expected, unregistered(tx, hub.landing, hub.config.instances))
     session.show(found | {"results": [_result(one) for one in results]}, _page)
     click.get_current_context().exit(exit_code(found["status"], fail_on))
