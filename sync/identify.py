@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 import polars as pl
 
 from mappings.fieldmap_apply import BUYER, Buyers
 from mappings.identity.digest import Keys
 from mappings.identity.normalise import normalise
-from mappings.identity.rules import Rules
 from mappings.objects import LINE_NO
 
 SET_BYTES = 8
@@ -31,27 +32,27 @@ def protected(raw: pl.DataFrame, keys: Keys) -> pl.DataFrame:
     return keys.protect(pl.concat(parts)).drop("value")
 
 
-def buyer_ids(buyers: Buyers, keys: Keys, rules: Rules) -> pl.Series:
-    """The source_id of the record each buyer becomes: kind and digest of its strongest identifier.
+def buyer_ids(buyers: Buyers, keys: Keys) -> pl.Series:
+    """The source_id of the record each buyer becomes: a digest over all of its usable identifiers.
 
-    The same buyer is the same record in every order. Null where no identifier can be read at all. A masked or
-    weak identifier serves only where there is no usable one: it names a record, and still joins nobody.
+    So a record never loses an identifier because a later order shows less (a masked phone): that order is of
+    another record, which identity joins with the first by what they share. A buyer without a usable identifier is
+    named by the others it has; null where none can be read at all.
     """
-    if buyers.identifiers.is_empty():
-        return pl.repeat(None, buyers.rows.height, dtype=pl.String(), eager=True)
-    rank = {kind: number for number, kind in enumerate(rules.rank)}
-    best = (
+    usable = pl.col("class") == "usable"
+    named = (
         protected(buyers.identifiers, keys)
-        .with_columns(
-            _class=(pl.col("class") != "usable").cast(pl.Int8),
-            _rank=pl.col("kind").replace_strict(rank, default=len(rank), return_dtype=pl.Int64),
-        )
-        .sort(BUYER, "_class", "_rank", "scope", "digest")
-        .unique(BUYER, keep="first")
-        .select(BUYER, made="buyer:" + pl.col("kind") + ":" + pl.col("digest").bin.encode("hex"))
+        .filter(usable | ~usable.any().over(BUYER))
+        .select(BUYER, name=pl.col("kind") + ":" + pl.col("digest").bin.encode("hex"))
+        .unique()
+        .sort(BUYER, "name")
+        .group_by(BUYER, maintain_order=True)
+        .agg(pl.col("name").str.join(" "))
     )
+    made = [f"buyer:{blake2b(name.encode(), digest_size=16).hexdigest()}" for name in named["name"]]
     numbers = pl.DataFrame({BUYER: pl.int_range(buyers.rows.height, dtype=pl.Int64, eager=True)})
-    return numbers.join(best, on=BUYER, how="left", maintain_order="left")["made"]
+    ids = named.select(BUYER, pl.Series("made", made, dtype=pl.String))
+    return numbers.join(ids, on=BUYER, how="left", maintain_order="left")["made"]
 
 
 def identifier_sets(identifiers: pl.DataFrame) -> pl.DataFrame:

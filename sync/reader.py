@@ -11,7 +11,6 @@ import polars as pl
 from mappings.fieldmap import EntityMap, FieldMap, StreamMap
 from mappings.fieldmap_apply import BUYER, REASONS, Mapped, apply, with_buyers
 from mappings.identity.digest import Keys
-from mappings.identity.rules import DEFAULT, Rules
 from mappings.model import ENTITIES
 from mappings.objects import LINE_NO
 from mappings.problems import LiukeError, Problem, Text
@@ -28,13 +27,12 @@ FUTURE_US = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True)
 class Reader:
-    """All that decides how one connector's lines are read: field map, contracts, identity key and rules."""
+    """All that decides how one connector's lines are read: field map, contracts, identity key."""
 
     connector: str
     field_map: FieldMap
     contracts: Contracts
     keys: Keys
-    rules: Rules = DEFAULT
 
 
 @dataclass
@@ -86,7 +84,7 @@ class _Part:
 def _read_chunk(reader: Reader, stream: StreamMap, chunk: Chunk, landing_no: int) -> _Part:
     frame = read(chunk.data, stream.columns, first_line=chunk.first_line)
     mapped = apply(stream, frame, reader.connector)
-    mapped = with_buyers(mapped, buyer_ids(mapped.buyers, reader.keys, reader.rules))
+    mapped = with_buyers(mapped, buyer_ids(mapped.buyers, reader.keys))
     reasons = pl.concat([mapped.reasons, _failures(reader, mapped), _doubled(stream, mapped), _from_future(mapped)])
     bad_lines = reasons[LINE_NO].unique()
     good = ~pl.col(LINE_NO).is_in(bad_lines.implode())

@@ -208,3 +208,28 @@ def test_a_file_that_cannot_be_judged_is_frozen_and_owed(installation, monkeypat
         Runner(hub).replay()
     assert visible(installation) == [("O1", 10_000)]
     assert installation.ask("SELECT status, problem FROM landing_file") == [("loaded", None)]
+
+
+# --- buyers without a customer entity -------------------------------------------------------------------
+
+
+def test_a_masked_phone_in_a_later_order_takes_nothing_from_the_buyer(installation):
+    path = installation.folder / "mappings" / "erp.yaml"
+    mapped = path.read_text(encoding="utf-8").replace(
+        "        customer_source_id: customer_id\n",
+        "        buyer: {phone: customer_id, shop_buyer: {from: nick, scope: tmall}}\n",
+    )
+    path.write_text(mapped, encoding="utf-8")
+    installation.company.db.execute("ALTER TABLE sale_order ADD COLUMN nick TEXT DEFAULT 'tb_20261121'")
+    installation.company.customer("C1", "张三", "13812340001", AT)
+    for number, phone in (("O1", "13812340001"), ("O2", "138****0001")):
+        installation.company.db.execute(
+            "INSERT INTO sale_order (id, customer_id, paid, modified_at) VALUES (?, ?, '1', ?)", (number, phone, AT)
+        )
+    installation.company.db.commit()
+    installation.sync()
+    ((customer,),) = installation.ask("SELECT DISTINCT customer_id FROM customer_record")
+    assert installation.ask(
+        'SELECT o.source_id, r.customer_id FROM "order" o JOIN customer_record r ON r.record_no = o.buyer_record_no '
+        "ORDER BY o.source_id"
+    ) == [("O1", customer), ("O2", customer)]
