@@ -31,9 +31,10 @@ from requests.exceptions import (
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from connectors.answers import Answers, Verdict, judge, read_path
+from connectors.call_problems import budget_used, cannot_connect, no_token, said_no, unreachable
 from connectors.outcomes import Outcome
 from connectors.ports import Budget, Ports, Token
-from connectors.problems import ConnectorError, Later, Problem, Refused, Text, Unreachable
+from connectors.problems import ConnectorError, Later, Problem, Refused, Unreachable
 from connectors.redact import SECRETS
 from connectors.retry import Again, Policy
 
@@ -194,7 +195,7 @@ class Caller:
             try:
                 token = auth.fetch(self)
             except Refused as error:
-                raise ConnectorError(_no_token(self, error.problem)) from None
+                raise ConnectorError(no_token(self._answers.vendor, error.problem)) from None
             SECRETS.remember(token.value, f"***{auth.kind}")
             self.ports.tokens.put(auth.holder, auth.kind, token)
             return token
@@ -267,6 +268,8 @@ class _OneCall:
         self._caller = caller
         self._request = request
         self._auth = auth
+        self._vendor = caller._answers.vendor
+        self._where = f"{caller.ports.connector}: {request.endpoint}"
         self._renewed = False
         self._problem: Problem | None = None
         self._until: datetime | None = None
@@ -315,7 +318,7 @@ class _OneCall:
         caller = self._caller
         grant = caller.ports.quota.take(caller._holder, (*caller._budgets, *self._request.budgets), self._request.cost)
         if grant.until is not None:
-            raise Later(_budget_used(caller, self._request, grant.until), grant.until)
+            raise Later(budget_used(self._vendor, self._where, grant.until), grant.until)
         if grant.wait_s > 0:
             caller.ports.clock.sleep(grant.wait_s)
 
@@ -323,9 +326,9 @@ class _OneCall:
         """What to raise when no answer came."""
         self._until = None
         self._sent = self._sent or failed.sent
-        self._problem = _unreachable(self._caller, self._request, failed.text)
+        self._problem = unreachable(self._vendor, self._where, failed.text)
         if failed.outcome is Outcome.FATAL:
-            return self._stop(_cannot_connect(self._caller, self._request, failed.text), _ALL)
+            return self._stop(cannot_connect(self._vendor, self._where, failed.text), _ALL)
         if failed.sent and not self._request.repeatable:
             return Unreachable(self._problem, sent=True)
         return Again()
@@ -334,7 +337,7 @@ class _OneCall:
         """What to raise after an answer that is no good one."""
         caller, outcome = self._caller, verdict.outcome
         self._until = None
-        self._problem = _said_no(caller, self._request, verdict, got)
+        self._problem = said_no(self._vendor, self._where, verdict, got.body)
         if outcome is Outcome.LATER:
             return self._wait_or_leave(verdict, self._problem)
         if outcome is Outcome.RETRIABLE:
@@ -375,80 +378,3 @@ def _never_connected(error: ConnectFailed) -> bool:
     """True if no byte can have arrived: the name was not found or nobody answered."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(reason, NewConnectionError)
-
-
-def _where(caller: Caller, request: Request) -> str:
-    return f"{caller.ports.connector}: {request.endpoint}"
-
-
-def _said_no(caller: Caller, request: Request, verdict: Verdict, got: Reply) -> Problem:
-    rule = verdict.rule
-    message = SECRETS.clean(verdict.message)[:200] or SECRETS.excerpt(got.body)
-    vendor = caller._answers.vendor
-    what = (
-        rule.what if rule is not None and rule.what.zh else Text(_WORDS[verdict.outcome].zh, _WORDS[verdict.outcome].en)
-    )
-    return Problem(
-        f"{vendor}.{rule.name if rule is not None and rule.name else verdict.outcome.value}",
-        Text(f"{what.zh} (代码 {verdict.code}: {message})", f"{what.en} (code {verdict.code}: {message})"),
-        _where(caller, request),
-        rule.do if rule is not None and rule.do.zh else _REMEDIES[verdict.outcome],
-    )
-
-
-_WORDS: Mapping[Outcome, Text] = {
-    Outcome.LATER: Text("对方限流", "the system asks to come back later"),
-    Outcome.RETRIABLE: Text("对方暂时无法应答", "the system cannot answer for now"),
-    Outcome.AUTH: Text("令牌不被接受", "the token is not accepted"),
-    Outcome.REJECTED: Text("请求被拒绝", "the request was refused"),
-    Outcome.FATAL: Text("配置或权限有误", "configuration or rights are wrong"),
-}
-_REMEDIES: Mapping[Outcome, Text] = {
-    Outcome.LATER: Text("到时会自动重试", "it is tried again by itself"),
-    Outcome.RETRIABLE: Text("下次同步会自动重试", "the next run tries again"),
-    Outcome.AUTH: Text(
-        "检查密钥是否正确、是否被停用: liuke test", "check the secret and whether it is in force: liuke test"
-    ),
-    Outcome.REJECTED: Text("按对方的提示修改数据或参数", "change data or parameters as the system says"),
-    Outcome.FATAL: Text(
-        "检查设置和对方后台的授权: liuke test", "check the settings and the rights granted: liuke test"
-    ),
-}
-
-
-def _unreachable(caller: Caller, request: Request, reason: str) -> Problem:
-    vendor = caller._answers.vendor
-    return Problem(
-        f"{vendor}.unreachable",
-        Text(f"没有得到应答 ({reason})", f"there was no answer ({reason})"),
-        _where(caller, request),
-        Text("检查网络和对方系统; 下次同步会自动重试", "check network and system; the next run tries again"),
-    )
-
-
-def _cannot_connect(caller: Caller, request: Request, reason: str) -> Problem:
-    return Problem(
-        f"{caller._answers.vendor}.cannot-connect",
-        Text(f"地址或证书有误 ({reason})", f"the address or the certificate is wrong ({reason})"),
-        _where(caller, request),
-        Text("检查设置中的地址; 自签证书用 ca_file 指定", "check the address; name a private certificate with ca_file"),
-    )
-
-
-def _budget_used(caller: Caller, request: Request, until: datetime) -> Problem:
-    at = until.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return Problem(
-        f"{caller._answers.vendor}.budget-used",
-        Text(f"调用额度已用完, {at} 恢复", f"the call budget is used up until {at}"),
-        _where(caller, request),
-        Text("到时会自动重试; 也可调大间隔", "it is tried again by itself; a longer interval uses less"),
-    )
-
-
-def _no_token(caller: Caller, problem: Problem) -> Problem:
-    return Problem(
-        f"{caller._answers.vendor}.no-token",
-        Text(f"取不到令牌: {problem.what.zh}", f"no token was given: {problem.what.en}"),
-        problem.where,
-        Text("检查账号和密钥: liuke test", "check account and secret: liuke test"),
-    )

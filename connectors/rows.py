@@ -69,6 +69,8 @@ class RowEncoder:
         kinds = set(map(type, column))
         if kinds <= _AS_IT_IS and self._columns[number] not in self._text_times:
             return column
+        if float in kinds and all(isfinite(value) for value in column if type(value) is float):
+            kinds.discard(float)
         for kind in kinds - _AS_IT_IS:
             convert = _CONVERT.get(kind, _nested)
             column = [convert(value, self._zone) if type(value) is kind else value for value in column]

@@ -34,6 +34,7 @@ from connectors.settings import Settings
 from connectors.sink_writer import microseconds
 from connectors.sql.cursor import Place, after, as_bookmark, from_state, key_text, raw_like, to_state
 from connectors.sql.database import BrokenText, Database, zone_named
+from connectors.sql.source import Source, describe
 from connectors.tap import BulkStream, HubTap, Step
 
 if TYPE_CHECKING:
@@ -65,27 +66,6 @@ class SqlTap(HubTap):
 
     def close(self) -> None:
         self.database.close()
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What is read, once the database has described it: a table or a query with its columns."""
-
-    columns: tuple[str, ...]
-    select: Any
-    modified: ColumnElement[Any] | None
-    key: tuple[ColumnElement[Any], ...]
-    modified_at: tuple[int, ...]
-    key_at: tuple[int, ...]
-    may_be_null: bool
-    text_times: frozenset[str]
-
-    def modified_of(self, row: Row) -> Any:
-        """The row's modified value: of several columns the first that is not null."""
-        return next((row[n] for n in self.modified_at if row[n] is not None), None)
-
-    def key_of(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row[n] for n in self.key_at)
 
 
 @dataclass
@@ -123,7 +103,7 @@ class SqlStream(BulkStream):
         return True
 
     def steps(self, context: Context | None) -> Iterator[Step]:
-        source = self._describe()
+        source = describe(self._database, self._settings, self._where)
         window = self.hub_tap.window
         if source.modified is None:
             yield from self._everything(source, "chunks", None)
@@ -134,7 +114,7 @@ class SqlStream(BulkStream):
 
     def all_keys(self) -> Iterator[list[tuple[Any, ...]]]:
         """The keys of all rows there are now, in chunks: what is not among them was deleted."""
-        source = self._describe()
+        source = describe(self._database, self._settings, self._where)
         statement = sa.select(*source.key).select_from(source.select.subquery("lk_keys"))
         with self._database.connect(self._where, self._zone) as connection:
             for chunk in self._database.chunks(connection, statement, CHUNK):
@@ -142,7 +122,7 @@ class SqlStream(BulkStream):
 
     # --- changed rows -------------------------------------------------------------------------------------
 
-    def _changed(self, source: _Source) -> Iterator[Step]:
+    def _changed(self, source: Source) -> Iterator[Step]:
         progress, begin = self._start(source)
         known, known_until = dict(progress.recent), progress.latest
         progress.recent = {}
@@ -154,7 +134,7 @@ class SqlStream(BulkStream):
             progress.recent = dict(islice(known.items(), REMEMBERED))
         yield Step(None, None, progress.as_extra())
 
-    def _start(self, source: _Source) -> tuple[_Progress, Place | None]:
+    def _start(self, source: Source) -> tuple[_Progress, Place | None]:
         """Where this pull stands and where it begins (None: at the first row)."""
         state = self.get_context_state(None)
         settled = self._database.now() - self.overlap
@@ -175,7 +155,7 @@ class SqlStream(BulkStream):
             return progress, place
         return progress, Place(raw_like(place.modified, before, self._kind, self._zone))
 
-    def _raw(self, source: _Source, at: datetime) -> Any:
+    def _raw(self, source: Source, at: datetime) -> Any:
         """A time in the form of this table's modified column; asks for one row to see the form."""
         assert source.modified is not None  # noqa: S101 only streams with a modified column have windows
         statement = source.select.where(source.modified.is_not(None)).limit(1)
@@ -184,7 +164,7 @@ class SqlStream(BulkStream):
         sample = source.modified_of(row) if row is not None else at
         return raw_like(sample, at, self._kind, self._zone)
 
-    def _advance(self, progress: _Progress, source: _Source, rows: Sequence[Row], page: Page) -> None:
+    def _advance(self, progress: _Progress, source: Source, rows: Sequence[Row], page: Page) -> None:
         last = rows[-1]
         progress.place = Place(source.modified_of(last), source.key_of(last))
         progress.latest = later_of(progress.latest, self._bookmark(source, last))
@@ -203,7 +183,7 @@ class SqlStream(BulkStream):
         merged = merged | dict(reversed(unsettled.items()))
         progress.recent = dict(islice(merged.items(), max(0, len(merged) - REMEMBERED), None))
 
-    def _is_settled(self, progress: _Progress, source: _Source, row: Row) -> bool:
+    def _is_settled(self, progress: _Progress, source: Source, row: Row) -> bool:
         mark = self._bookmark(source, row)
         if isinstance(mark, int):
             latest = progress.latest
@@ -211,12 +191,12 @@ class SqlStream(BulkStream):
         at = as_time(mark, UTC)
         return at is None or at < progress.settled
 
-    def _bookmark(self, source: _Source, row: Row) -> str | int | None:
+    def _bookmark(self, source: Source, row: Row) -> str | int | None:
         return as_bookmark(source.modified_of(row), self._kind, self._zone)
 
     def _unseen(
         self,
-        source: _Source,
+        source: Source,
         rows: Sequence[Row],
         page: Page,
         known: Mapping[str, str],
@@ -236,14 +216,14 @@ class SqlStream(BulkStream):
                 records.append(record)
         return Page(page.stream, records, page.extracted_at, True, page.rejected, page.skew_us)
 
-    def _pages(self, source: _Source, begin: Place | None) -> Iterator[tuple[Page, Sequence[Row]]]:
+    def _pages(self, source: Source, begin: Place | None) -> Iterator[tuple[Page, Sequence[Row]]]:
         """Rows from a place on, to the end; each page with its rows."""
         assert source.modified is not None  # noqa: S101 only streams with a modified column are pulled so
         order = [source.modified, *source.key]
         statement = source.select.order_by(*order).where(source.modified.is_not(None), *self._bounds(source))
         yield from self._walk(source, statement, begin, lambda place: after(place, order[0], source.key))
 
-    def _bounds(self, source: _Source) -> list[ColumnElement[bool]]:
+    def _bounds(self, source: Source) -> list[ColumnElement[bool]]:
         """Where the stream ends: at the window's end, or before transactions that still run (rowversion)."""
         assert source.modified is not None  # noqa: S101 only streams with a modified column are pulled so
         bounds: list[ColumnElement[bool]] = []
@@ -256,7 +236,7 @@ class SqlStream(BulkStream):
 
     # --- everything ---------------------------------------------------------------------------------------
 
-    def _everything(self, source: _Source, state_key: str, only: ColumnElement[bool] | None) -> Iterator[Step]:
+    def _everything(self, source: Source, state_key: str, only: ColumnElement[bool] | None) -> Iterator[Step]:
         before: Mapping[str, str] = self.get_context_state(None).get(state_key) or {}
         found: dict[str, str] = {}
         statement = source.select.order_by(*source.key)
@@ -274,7 +254,7 @@ class SqlStream(BulkStream):
     # --- statements ---------------------------------------------------------------------------------------
 
     def _walk(
-        self, source: _Source, statement: Any, begin: Place | None, behind: Any
+        self, source: Source, statement: Any, begin: Place | None, behind: Any
     ) -> Iterator[tuple[Page, Sequence[Row]]]:
         """Runs the statement again and again from the place reached, until nothing is left; mends lost connections."""
         encoder = RowEncoder(source.columns, self._zone, source.text_times)
@@ -309,7 +289,7 @@ class SqlStream(BulkStream):
 
     def _page(
         self,
-        source: _Source,
+        source: Source,
         encoder: RowEncoder,
         rows: Sequence[Row],
         extracted_at: int,
@@ -355,65 +335,9 @@ class SqlStream(BulkStream):
             if outcome is not Outcome.RETRIABLE:
                 ports.meter.call(self.name, outcome)
 
-    def _describe(self) -> _Source:
-        """Asks the database for the columns, and checks the settings against them."""
-        settings, query = self._settings, self._settings["query"]
-        types: dict[str, Any] = {}
-        nullable: dict[str, bool] = {}
-        if query:
-            query = query.strip().rstrip(";").replace(":", r"\:")
-            names = self._database.names_of(query, self._where)
-            start: Any = sa.text(f"({query}) lk_query")
-        else:
-            described = self._database.columns(settings["table"], settings["schema"], self._where)
-            names = [column["name"] for column in described]
-            types = {column["name"]: column["type"] for column in described}
-            nullable = {column["name"]: bool(column["nullable"]) for column in described}
-            start = sa.table(settings["table"], schema=settings["schema"])
-        wanted = list(settings["columns"] or names)
-        modified_names, key_names = list(settings["modified"] or ()), list(settings["key"])
-        wanted += [name for name in (*key_names, *modified_names) if name not in wanted]
-        self._refuse_columns(names, wanted)
-        modified: list[ColumnElement[Any]] = [sa.column(name) for name in modified_names]
-        texts = {name for name, kind in types.items() if isinstance(kind, (sa.DateTime, sa.TIMESTAMP))}
-        return _Source(
-            columns=tuple(wanted),
-            select=sa.select(*(sa.column(name) for name in wanted)).select_from(start),
-            modified=None if not modified else modified[0] if len(modified) == 1 else sa.func.coalesce(*modified),
-            key=tuple(sa.column(name) for name in key_names),
-            modified_at=tuple(wanted.index(name) for name in modified_names),
-            key_at=tuple(wanted.index(name) for name in key_names),
-            may_be_null=all(nullable.get(name, True) for name in modified_names),
-            text_times=frozenset({*texts, *modified_names} if self._database.dialect == "sqlite" else ()),
-        )
-
-    def _refuse_columns(self, names: Sequence[str], wanted: Sequence[str]) -> None:
-        missing = [name for name in wanted if name not in names]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        listed = ", ".join(names)
-        problems = [
-            Problem(
-                "sql.no-column",
-                Text(f"没有列 {name}", f"there is no column {name}"),
-                self._where,
-                Text(f"现有的列: {listed}", f"columns there are: {listed}"),
-            )
-            for name in missing
-        ] + [
-            Problem(
-                "sql.column-twice",
-                Text(f"查询结果中有两个 {name} 列", f"the query gives two columns {name}"),
-                self._where,
-                Text("用 AS 给其中一个改名", "rename one of them with AS"),
-            )
-            for name in twice
-        ]
-        if problems:
-            raise ConnectorError(*problems)
-
 
 def _chunks(
-    walk: Iterator[tuple[Page, Sequence[Row]]], source: _Source, ends: frozenset[str]
+    walk: Iterator[tuple[Page, Sequence[Row]]], source: Source, ends: frozenset[str]
 ) -> Iterator[tuple[str, Page]]:
     """Cuts rows into chunks that end where they ended last time, so that one new row changes one chunk."""
     records: list[Any] = []
@@ -437,11 +361,11 @@ def _chunks(
         yield last, Page(stream, records, extracted_at, True, rejected)
 
 
-def _here(source: _Source, row: Row, place: Place) -> bool:
+def _here(source: Source, row: Row, place: Place) -> bool:
     return source.key_of(row) == place.key and source.modified_of(row) == place.modified
 
 
-def _tail(source: _Source, rows: Sequence[Row], place: Place) -> Iterator[Row]:
+def _tail(source: Source, rows: Sequence[Row], place: Place) -> Iterator[Row]:
     """The rows at the end that stand at the place: more than one where the key is not unique."""
     for row in reversed(rows):
         if not _here(source, row, place):
@@ -457,7 +381,7 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=8).hexdigest()
 
 
-def _stuck(where: str, source: _Source, rows: int) -> Problem:
+def _stuck(where: str, source: Source, rows: int) -> Problem:
     key = ", ".join(column.name for column in source.key)
     return Problem(
         "sql.key-not-unique",
