@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -81,6 +82,7 @@ def command(name: str, *, example: str, **settings: Any) -> Callable[[Callable[.
     """Makes a command with the options that all have; its help ends with an example."""
 
     def made(function: Callable[..., Any]) -> click.Command:
+        settings.setdefault("short_help", _short(function.__doc__ or ""))
         decorate: Callable[[Callable[..., Any]], click.Command] = click.command(
             name, cls=click.Command, epilog=_epilog(example), **settings
         )
@@ -106,6 +108,13 @@ class CommandGroup(click.Group):
 def group(name: str, help: str) -> CommandGroup:
     """Makes a group of commands."""
     return CommandGroup(name, help=help, no_args_is_help=True)
+
+
+def _short(text: str) -> str:
+    """The first clause of the Chinese paragraph and of the English one, for the list of a group's commands."""
+    chinese, _, english = text.partition("\n\n")
+    first_zh, first_en = re.split(r"[:;。]", chinese)[0], re.split(r"[:;.]", english)[0]
+    return f"{' '.join(first_zh.split())}。 {' '.join(first_en.split())}."
 
 
 def _epilog(example: str) -> str:
