@@ -201,7 +201,7 @@ def _past_guard(session: Session, tx: Connection, rows: Sequence[Row]) -> Trippe
     mine = [row for row in rows if row.plan is None]
     if not mine:
         return None
-    used = guard.used(tx, session.target, now)
+    used = guard.used(tx, session.target, now, tiers=any(row.field == "tier" for row in mine))
     tripped = used.with_rows(mine, guard.counted(tx, session.target, now)).tripped(session.target)
     if tripped is None:
         guard.enter(tx, session.target, mine, now)

@@ -92,20 +92,22 @@ class Allowance:
 def judge(tx: Connection, target: Target, now: int) -> Tripped | None:
     """The limit that everything due now and not approved would pass, all of it together."""
     day = shanghai_day(now)
-    before = used(tx, target, now)
     due = "FROM outbox AS o WHERE o.target = ? AND o.status IN (?, ?) AND o.next_at <= ? AND o.plan IS NULL"
     known = "SELECT 1 FROM write_guard AS g WHERE g.target = o.target AND g.day = ? AND g.source_id = o.source_id"
     parameters = (target.name, *outbox.DUE, now, day)
+    if execute(tx, f"SELECT 1 {due} LIMIT 1", parameters[:-1]).first() is None:
+        return None  # counting a target's customers takes seconds where there are millions
     records = execute(tx, f"SELECT count(DISTINCT o.source_id) {due} AND NOT EXISTS ({known})", parameters).scalar_one()
-    leaving = execute(
-        tx,
-        f"SELECT o.confirmed_value, count(*) {due} AND o.field = 'tier' AND o.confirmed_value IS NOT NULL "
-        f"AND NOT EXISTS ({known} AND g.tier IS NOT NULL) GROUP BY o.confirmed_value",
-        parameters,
+    leaving = _numbers(
+        execute(
+            tx,
+            f"SELECT o.confirmed_value, count(*) {due} AND o.field = 'tier' AND o.confirmed_value IS NOT NULL "
+            f"AND NOT EXISTS ({known} AND g.tier IS NOT NULL) GROUP BY o.confirmed_value",
+            parameters,
+        )
     )
-    left = dict(before.left)
-    for tier, n in leaving:
-        left[tier] = left.get(tier, 0) + n
+    before = used(tx, target, now, tiers=bool(leaving))
+    left = {tier: before.left.get(tier, 0) + leaving.get(tier, 0) for tier in before.left.keys() | leaving.keys()}
     return Allowance(before.customers + records, before.total, left, before.sizes).tripped(target)
 
 
@@ -165,8 +167,8 @@ def ask(tx: Connection, tripped: Tripped, now: int) -> None:
     )
 
 
-def used(tx: Connection, target: Target, now: int) -> Allowance:
-    """What scheduled writes have changed today, of how many."""
+def used(tx: Connection, target: Target, now: int, *, tiers: bool) -> Allowance:
+    """What scheduled writes have changed today, of how many; sizes of `tiers` only where they are asked for."""
     day = shanghai_day(now)
     rows = execute(
         tx,
@@ -174,6 +176,15 @@ def used(tx: Connection, target: Target, now: int) -> Allowance:
         (target.name, day),
     ).all()
     left = {tier: n for tier, n in rows if tier is not None}
+    return Allowance(
+        sum(n for _, n in rows),
+        _customers(tx, target),
+        left if tiers else {},
+        _sizes(tx, target, day) if tiers else {},
+    )
+
+
+def _sizes(tx: Connection, target: Target, day: str) -> dict[str, int]:
     now_in = _numbers(
         execute(
             tx,
@@ -193,8 +204,7 @@ def used(tx: Connection, target: Target, now: int) -> Allowance:
             (target.name, day),
         )
     )
-    sizes = {tier: now_in.get(tier, 0) + gone.get(tier, 0) for tier in now_in.keys() | gone.keys()}
-    return Allowance(sum(n for _, n in rows), _customers(tx, target), left, sizes)
+    return {tier: now_in.get(tier, 0) + gone.get(tier, 0) for tier in now_in.keys() | gone.keys()}
 
 
 def _numbers(rows: Iterable[Any]) -> dict[str, int]:
