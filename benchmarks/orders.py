@@ -1,0 +1,130 @@
+"""The orders that both subjects read: 12 fields, about 330 bytes of JSON, the same for the same number.
+
+One customer buys eight times on average and gives phone and buyer number with every order. A change is a new
+state and a new `modified_at`; everything else of an order stays.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+COLUMNS = (
+    "id",
+    "platform_no",
+    "state",
+    "ordered_at",
+    "modified_at",
+    "buyer_id",
+    "buyer_name",
+    "buyer_phone",
+    "goods_amount",
+    "discount_amount",
+    "paid_amount",
+    "remark",
+)
+Order = tuple[str, str, str, str, str, str, str, str, str, str, str, str]
+
+STATES = ("已付款", "已发货", "已完成", "已取消")
+ORDERS_OF_A_CUSTOMER = 8
+BETWEEN_CHANGES = timedelta(milliseconds=60)
+"""500 orders are changed in half a minute."""
+
+_BEIJING = timezone(timedelta(hours=8))
+_FAMILY, _GIVEN = "王李张刘陈杨黄赵周吴", "伟芳娜敏静丽强磊军洋勇艳杰娟涛明"
+_REMARKS = ("", "", "", "请放门卫, 谢谢", "", "", "周末送货", "", "", "")
+_FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def order(number: int, state: int, modified_at: str) -> Order:
+    """The order of that number, in one of its states."""
+    customer = number * 7919 % max(number // ORDERS_OF_A_CUSTOMER + 1, 1)
+    goods = 1_000 + number * 7_907 % 90_000
+    discount = number * 31 % 1_000
+    ordered = beijing_text(_FIRST_DAY + timedelta(seconds=number * 37 % 15_552_000))
+    name = _FAMILY[customer % 10] + _GIVEN[customer // 10 % 16] + _GIVEN[customer // 160 % 16]
+    return (
+        f"SO{number:010d}",
+        f"{2_600_000_000_000_000_000 + number * 104_729}",
+        STATES[state % 4],
+        ordered,
+        modified_at,
+        f"B{customer:09d}",
+        name,
+        f"1{38 + customer % 22}{customer * 7919 % 100_000_000:08d}",
+        yuan(goods),
+        yuan(discount),
+        yuan(goods - discount),
+        _REMARKS[number % 10],
+    )
+
+
+def orders(count: int, end: datetime) -> Iterator[Order]:
+    """The first load: `count` orders in the order of `modified_at`, over the half year before `end`."""
+    step = timedelta(days=180) / max(count, 1)
+    for number in range(count):
+        yield order(number, 0, beijing_text(end - (count - number) * step))
+
+
+def changed(count: int, total: int, at: datetime, round_no: int) -> list[Order]:
+    """`count` of the `total` orders, spread evenly, changed one after the other until that time, the n-th time."""
+    step = max(total // count, 1)
+    return [
+        order((n * step + round_no) % total, round_no, beijing_text(at - (count - n) * BETWEEN_CHANGES))
+        for n in range(count)
+    ]
+
+
+def as_json(one: Order) -> bytes:
+    """An order as the shop's API sends it."""
+    return json.dumps(dict(zip(COLUMNS, one, strict=True)), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def make_database(file: Path, count: int, end: datetime) -> None:
+    """An ERP's table of orders in SQLite, with the index that a modified column has."""
+    with sqlite3.connect(file) as database:
+        database.execute(
+            f"CREATE TABLE sale_order (id TEXT PRIMARY KEY, {', '.join(f'{c} TEXT' for c in COLUMNS[1:])})"
+        )
+        database.execute("CREATE INDEX sale_order_modified ON sale_order (modified_at, id)")
+        _put(database, orders(count, end))
+    database.close()
+
+
+def change_database(file: Path, rows: Sequence[Order]) -> None:
+    """Writes changed orders over the old ones, as the ERP's users would."""
+    with sqlite3.connect(file) as database:
+        _put(database, rows)
+    database.close()
+
+
+def _put(database: sqlite3.Connection, rows: Iterator[Order] | Sequence[Order]) -> None:
+    database.executemany(f"INSERT OR REPLACE INTO sale_order VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+
+
+def beijing_text(at: datetime) -> str:
+    """A time as Chinese systems write it."""
+    return at.astimezone(_BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def yuan(fen: int) -> str:
+    """12345 as 123.45."""
+    return f"{fen // 100}.{fen % 100:02d}"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """make FILE COUNT END | change FILE COUNT TOTAL AT ROUND; times as ISO 8601."""
+    command, file, *rest = arguments
+    if command == "make":
+        make_database(Path(file), int(rest[0]), datetime.fromisoformat(rest[1]))
+    else:
+        count, total, at, round_no = rest
+        change_database(Path(file), changed(int(count), int(total), datetime.fromisoformat(at), int(round_no)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
