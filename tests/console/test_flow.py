@@ -19,95 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SHAPES = Path(__file__).with_name("shapes.json")
 
 PHONE = "13912348765"
-
-CONFIG = """\
-company: 示例商贸有限公司
-library: crm
-demo_clock: clock.json
-connectors:
-  erp:
-    type: sql
-    role: erp
-    owner: 王磊
-    settings:
-      url: sqlite:///erp.db
-      streams:
-        customers: {table: customer, key: [id], modified: [modified_at]}
-        orders: {table: sale_order, key: [id], modified: [modified_at]}
-        lines: {table: sale_line, key: [id], modified: [modified_at]}
-  crm:
-    type: sql
-    role: crm
-    write_back: {fields: [score, tier, purchase_count]}
-    settings:
-      url: sqlite:///crm.db
-      streams:
-        customers: {table: customer, key: [id], modified: [modified_at]}
-        products: {table: product, key: [code], modified: [modified_at]}
-      write: {table: lk_score, create: true}
-"""
-
-CUSTOMERS = """\
-  customers:
-    key: [id]
-    updated_at: modified_at
-    entities:
-      customer_record:
-        source_id: id
-        name: name
-        kind: {value: person}
-        identifiers: {phone: mobile}
-"""
-
-ERP_MAP = f"""\
-version: 1
-streams:
-{CUSTOMERS}  orders:
-    key: [id]
-    updated_at: modified_at
-    entities:
-      order:
-        source_id: id
-        customer_source_id: customer_id
-        ordered_at: modified_at
-        paid_at: modified_at
-        paid_amount: paid
-        goods_amount: paid
-        currency: {{value: CNY}}
-        status: {{value: paid}}
-  lines:
-    key: [id]
-    updated_at: modified_at
-    entities:
-      order_line:
-        source_id: id
-        order_source_id: order_id
-        sku: sku
-        quantity: quantity
-        amount: amount
-"""
-
-CRM_MAP = f"""\
-version: 1
-streams:
-{CUSTOMERS}  products:
-    key: [code]
-    updated_at: modified_at
-    entities:
-      product: {{source_id: code, code: code, name: name}}
-"""
-
-NOW = "2026-11-21T12:00:00+08:00"
-AT = "2026-11-21 11:59:30"
-
-
-def tables(file, **rows):
-    """Makes SQLite tables out of rows; the first row of each names the columns."""
-    with closing(sqlite3.connect(file)) as database, database:
-        for table, (head, *body) in rows.items():
-            columns = head.split()
-            database.execute(f"CREATE TABLE {table} ({', '.join(columns)}, PRIMARY KEY ({columns[0]}))")
-            database.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", body)
+"""The phone of the first customer (conftest.py)."""
 
 
 def liuke_in(folder, *arguments):
@@ -123,35 +35,8 @@ def answer(folder, *arguments, code=0):
 
 
 @pytest.fixture(scope="module", name="folder")
-def _folder(tmp_path_factory):
-    """Two customers with one phone, three orders of which one cannot be right, two codes of which one is unknown."""
-    folder = tmp_path_factory.mktemp("company") / "hub"
-    assert liuke_in(folder, "init").exit_code == 0
-    (folder / "liuke.yaml").write_text(CONFIG, encoding="utf-8")
-    (folder / "mappings" / "erp.yaml").write_text(ERP_MAP, encoding="utf-8")
-    (folder / "mappings" / "crm.yaml").write_text(CRM_MAP, encoding="utf-8")
-    (folder / "clock.json").write_text(json.dumps({"now": NOW}), encoding="utf-8")
-    tables(
-        folder / "erp.db",
-        customer=["id name mobile modified_at", ("K1", "张三丰", PHONE, AT), ("K2", "李四", "13800001111", AT)],
-        sale_order=[
-            "id customer_id paid modified_at",
-            ("S1", "K1", "3500.00", AT),
-            ("S2", "K2", "12.50", AT),
-            ("S3", "K1", "-1.00", AT),
-        ],
-        sale_line=[
-            "id order_id sku quantity amount modified_at",
-            ("L1", "S1", "A-1", "1", "3500.00", AT),
-            ("L2", "S2", "A-9", "2", "12.50", AT),
-        ],
-    )
-    tables(
-        folder / "crm.db",
-        customer=["id name mobile modified_at", ("C1", "张三丰", "139 1234 8765", AT)],
-        product=["code name modified_at", ("P1", "茶", AT)],
-    )
-    (folder / "crosswalk.csv").write_text("connector,sku,product_code\nerp,A-1,P1\n", encoding="utf-8")
+def _folder(tmp_path_factory, make_company):
+    folder = make_company(tmp_path_factory.mktemp("company") / "hub")
     assert liuke_in(folder, "status").stdout.splitlines()[0].endswith("无数据  No data")
     synced = answer(folder, "sync")
     assert {one["name"]: one["read"] for one in synced["connectors"]} == {"crm": 2, "erp": 7}
@@ -309,7 +194,8 @@ def test_a_backfill_pulls_its_window_again(folder):
 
 def test_a_broken_map_stops_a_run_but_not_status(folder):
     file = folder / "mappings" / "erp.yaml"
-    file.write_text(ERP_MAP.replace("paid_amount:", "paid_amout:"), encoding="utf-8")
+    erp_map = file.read_text(encoding="utf-8")
+    file.write_text(erp_map.replace("paid_amount:", "paid_amout:"), encoding="utf-8")
     try:
         done = liuke_in(folder, "sync")
         assert done.exit_code == 1
@@ -317,7 +203,7 @@ def test_a_broken_map_stops_a_run_but_not_status(folder):
         assert "paid_amount" in done.stderr
         assert liuke_in(folder, "status").exit_code == 0
     finally:
-        file.write_text(ERP_MAP, encoding="utf-8")
+        file.write_text(erp_map, encoding="utf-8")
 
 
 def test_while_the_database_is_away_what_is_pulled_waits(folder):
@@ -492,13 +378,14 @@ def test_a_waiver_needs_a_name_a_reason_and_an_end(folder):
 
 def test_quarantine_replay_takes_in_what_a_mended_contract_allows(folder):
     file = folder / "mappings" / "erp.yaml"
-    file.write_text(ERP_MAP.replace("paid_amount: paid", "discount_amount: paid"), encoding="utf-8")
+    erp_map = file.read_text(encoding="utf-8")
+    file.write_text(erp_map.replace("paid_amount: paid", "discount_amount: paid"), encoding="utf-8")
     try:
         done = answer(folder, "quarantine", "replay", "--connector", "erp")
         assert done["before"] == 1
         assert done["replay"]["connectors"][0]["files"] >= 1
     finally:
-        file.write_text(ERP_MAP, encoding="utf-8")
+        file.write_text(erp_map, encoding="utf-8")
 
 
 # ---- Light ----------------------------------------------------------------------------------------
