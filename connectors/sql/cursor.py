@@ -44,9 +44,7 @@ def after(
     bound = _bind(place.modified)
     if not place.key:
         return cast("ColumnElement[bool]", modified >= bound)
-    null_key = sa.or_(*(column.is_(None) for column in key))
-    behind = _key_from(place.key, key)
-    return sa.and_(modified >= bound, sa.or_(modified > bound, behind, null_key))
+    return sa.and_(modified >= bound, sa.or_(modified > bound, _key_from(place.key, key)))
 
 
 def _key_from(values: Sequence[Any], columns: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:

@@ -18,7 +18,10 @@ __all__ = ["Source", "describe"]
 
 @dataclass(frozen=True)
 class Source:
-    """What is read, once the database has described it: a table or a query with its columns."""
+    """What is read, once the database has described it: a table or a query with its columns.
+
+    `unplaced` are the conditions under which a row has no place in the order: a null where one may be.
+    """
 
     columns: tuple[str, ...]
     select: Any
@@ -26,7 +29,7 @@ class Source:
     key: tuple[ColumnElement[Any], ...]
     modified_at: tuple[int, ...]
     key_at: tuple[int, ...]
-    may_be_null: bool
+    unplaced: tuple[ColumnElement[bool], ...]
     text_times: frozenset[str]
 
     def modified_of(self, row: Row) -> Any:
@@ -58,14 +61,18 @@ def describe(database: Database, settings: Mapping[str, Any], where: str) -> Sou
     _refuse_columns(names, wanted, where)
     modified: list[ColumnElement[Any]] = [sa.column(name) for name in modified_names]
     texts = {name for name, kind in types.items() if isinstance(kind, (sa.DateTime, sa.TIMESTAMP))}
+    in_order = None if not modified else modified[0] if len(modified) == 1 else sa.func.coalesce(*modified)
+    may_be_null: list[ColumnElement[Any]] = [sa.column(name) for name in key_names if nullable.get(name, True)]
+    if in_order is not None and all(nullable.get(name, True) for name in modified_names):
+        may_be_null.append(in_order)
     return Source(
         columns=tuple(wanted),
         select=sa.select(*(sa.column(name) for name in wanted)).select_from(start),
-        modified=None if not modified else modified[0] if len(modified) == 1 else sa.func.coalesce(*modified),
+        modified=in_order,
         key=tuple(sa.column(name) for name in key_names),
         modified_at=tuple(wanted.index(name) for name in modified_names),
         key_at=tuple(wanted.index(name) for name in key_names),
-        may_be_null=all(nullable.get(name, True) for name in modified_names),
+        unplaced=tuple(column.is_(None) for column in may_be_null),
         text_times=frozenset({*texts, *modified_names} if database.dialect == "sqlite" else ()),
     )
 

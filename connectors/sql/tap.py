@@ -13,9 +13,10 @@ dropped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import blake2b
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from connectors.bookmarks import as_time, bookmark, later_of
 from connectors.outcomes import Outcome
 from connectors.ports import Page, Ports, Rejected, Sink
-from connectors.problems import ConnectorError, Problem, Text, Unreachable
+from connectors.problems import ConnectorError, Unreachable
 from connectors.registry import Window
 from connectors.retry import Policy
 from connectors.rows import Row, RowEncoder
@@ -105,12 +106,15 @@ class SqlStream(BulkStream):
     def steps(self, context: Context | None) -> Iterator[Step]:
         source = describe(self._database, self._settings, self._where)
         window = self.hub_tap.window
+        if source.unplaced and window.since is None and window.until is None:
+            # Rows without modified value or key have no place in the order: usually none, read as they come.
+            rest = source.select.where(sa.or_(*source.unplaced)).order_by(*source.key)
+            yield from self._everything(source, "unplaced", rest, paged=False)
+        placed = source.select.where(*(sa.not_(condition) for condition in source.unplaced))
         if source.modified is None:
-            yield from self._everything(source, "chunks", None)
-            return
-        if source.may_be_null and window.since is None and window.until is None:
-            yield from self._everything(source, "null_chunks", source.modified.is_(None))
-        yield from self._changed(source)
+            yield from self._everything(source, "chunks", placed.order_by(*source.key), paged=True)
+        else:
+            yield from self._changed(source, placed)
 
     def all_keys(self) -> Iterator[list[tuple[Any, ...]]]:
         """The keys of all rows there are now, in chunks: what is not among them was deleted."""
@@ -122,16 +126,19 @@ class SqlStream(BulkStream):
 
     # --- changed rows -------------------------------------------------------------------------------------
 
-    def _changed(self, source: Source) -> Iterator[Step]:
+    def _changed(self, source: Source, placed: Any) -> Iterator[Step]:
+        assert source.modified is not None  # noqa: S101 asked for before
         progress, begin = self._start(source)
-        known, known_until = dict(progress.recent), progress.latest
+        seen = _Seen(self, source, dict(progress.recent), progress.latest) if progress.recent else None
         progress.recent = {}
-        for page, rows in self._pages(source, begin):
-            self._advance(progress, source, rows, page)
-            fresh = self._unseen(source, rows, page, known, known_until) if known else page
-            yield Step(fresh, progress.latest, progress.as_extra())
-        if not progress.recent:
-            progress.recent = dict(islice(known.items(), REMEMBERED))
+        order = (source.modified, *source.key)
+        statement = placed.order_by(*order).where(*self._bounds(source))
+        behind = partial(after, modified=source.modified, key=source.key)
+        for page, rows in self._walk(source, statement, begin, behind, seen=seen):
+            self._advance(progress, source, rows)
+            yield Step(page, progress.latest, progress.as_extra())
+        if not progress.recent and seen is not None:
+            progress.recent = seen.known
         yield Step(None, None, progress.as_extra())
 
     def _start(self, source: Source) -> tuple[_Progress, Place | None]:
@@ -164,64 +171,33 @@ class SqlStream(BulkStream):
         sample = source.modified_of(row) if row is not None else at
         return raw_like(sample, at, self._kind, self._zone)
 
-    def _advance(self, progress: _Progress, source: Source, rows: Sequence[Row], page: Page) -> None:
+    def _advance(self, progress: _Progress, source: Source, rows: Sequence[Row]) -> None:
         last = rows[-1]
         progress.place = Place(source.modified_of(last), source.key_of(last))
-        progress.latest = later_of(progress.latest, self._bookmark(source, last))
-        encoded = page.records
-        if len(encoded) != len(rows):
-            return  # a rejected row among them: bytes and rows no longer stand side by side
-        unsettled: dict[str, str] = {}
-        merged: dict[str, str] = progress.recent
-        for row, record in zip(reversed(rows), reversed(encoded), strict=True):
+        progress.latest = later_of(progress.latest, self.mark_of(source, last))
+        before = progress.recent
+        unsettled: list[tuple[str, str]] = []
+        for row in reversed(rows):
             if len(unsettled) >= REMEMBERED or self._is_settled(progress, source, row):
                 # Rows come in order: those before a settled row are settled. The last is kept in any case.
-                merged = {}
+                before = {}
                 break
-            unsettled[key_text(source.key_of(row))] = _digest(bytes(record))
-        unsettled = unsettled or {key_text(source.key_of(last)): _digest(bytes(encoded[-1]))}
-        merged = merged | dict(reversed(unsettled.items()))
+            unsettled.append((key_text(source.key_of(row)), _row_digest(row)))
+        unsettled = unsettled or [(key_text(source.key_of(last)), _row_digest(last))]
+        merged = before | dict(reversed(unsettled))
         progress.recent = dict(islice(merged.items(), max(0, len(merged) - REMEMBERED), None))
 
     def _is_settled(self, progress: _Progress, source: Source, row: Row) -> bool:
-        mark = self._bookmark(source, row)
+        mark = self.mark_of(source, row)
         if isinstance(mark, int):
             latest = progress.latest
             return isinstance(latest, int) and mark < latest - self.overlap.total_seconds()
         at = as_time(mark, UTC)
         return at is None or at < progress.settled
 
-    def _bookmark(self, source: Source, row: Row) -> str | int | None:
+    def mark_of(self, source: Source, row: Row) -> str | int | None:
+        """The row's modified value as a bookmark."""
         return as_bookmark(source.modified_of(row), self._kind, self._zone)
-
-    def _unseen(
-        self,
-        source: Source,
-        rows: Sequence[Row],
-        page: Page,
-        known: Mapping[str, str],
-        known_until: str | int | None,
-    ) -> Page:
-        """The page without the rows that were given before and have not changed since."""
-        if len(page.records) != len(rows):
-            return page
-        records: list[Any] = []
-        for number, (row, record) in enumerate(zip(rows, page.records, strict=True)):
-            mark = self._bookmark(source, row)
-            if mark != known_until and later_of(mark, known_until) == mark:
-                # Behind the bookmark of the last pull: nothing from here on was given before.
-                records.extend(page.records[number:])
-                break
-            if known.get(key_text(source.key_of(row))) != _digest(bytes(record)):
-                records.append(record)
-        return Page(page.stream, records, page.extracted_at, True, page.rejected, page.skew_us)
-
-    def _pages(self, source: Source, begin: Place | None) -> Iterator[tuple[Page, Sequence[Row]]]:
-        """Rows from a place on, to the end; each page with its rows."""
-        assert source.modified is not None  # noqa: S101 only streams with a modified column are pulled so
-        order = [source.modified, *source.key]
-        statement = source.select.order_by(*order).where(source.modified.is_not(None), *self._bounds(source))
-        yield from self._walk(source, statement, begin, lambda place: after(place, order[0], source.key))
 
     def _bounds(self, source: Source) -> list[ColumnElement[bool]]:
         """Where the stream ends: at the window's end, or before transactions that still run (rowversion)."""
@@ -236,17 +212,15 @@ class SqlStream(BulkStream):
 
     # --- everything ---------------------------------------------------------------------------------------
 
-    def _everything(self, source: Source, state_key: str, only: ColumnElement[bool] | None) -> Iterator[Step]:
+    def _everything(self, source: Source, state_key: str, statement: Any, *, paged: bool) -> Iterator[Step]:
         before: Mapping[str, str] = self.get_context_state(None).get(state_key) or {}
         found: dict[str, str] = {}
-        statement = source.select.order_by(*source.key)
-        if only is not None:
-            statement = statement.where(only)
-        walk = self._walk(source, statement, None, lambda place: after(place, source.key[0], source.key, key_only=True))
+        behind = partial(after, modified=source.key[0], key=source.key, key_only=True)
+        walk = self._walk(source, statement, None, behind, paged=paged)
         for end, page in _chunks(walk, source, frozenset(before)):
-            digest = _digest(b"\n".join(bytes(record) for record in page.records))
-            found[end] = digest
-            if page.rejected or before.get(end) != digest:
+            content = (*map(bytes, page.records), *(one.raw for one in page.rejected))
+            digest = found[end] = _digest(b"\n".join(content))
+            if before.get(end) != digest:
                 yield Step(page)
         if found != dict(before):
             yield Step(None, None, {state_key: found})
@@ -254,25 +228,39 @@ class SqlStream(BulkStream):
     # --- statements ---------------------------------------------------------------------------------------
 
     def _walk(
-        self, source: Source, statement: Any, begin: Place | None, behind: Any
+        self,
+        source: Source,
+        statement: Any,
+        begin: Place | None,
+        behind: Callable[[Place], ColumnElement[bool]],
+        *,
+        seen: _Seen | None = None,
+        paged: bool = True,
     ) -> Iterator[tuple[Page, Sequence[Row]]]:
-        """Runs the statement again and again from the place reached, until nothing is left; mends lost connections."""
+        """Runs the statement again from the place reached, until nothing is left; mends lost connections.
+
+        Gives all rows that were read, in pages; of those that `seen` knows the page holds no record.
+        """
         encoder = RowEncoder(source.columns, self._zone, source.text_times)
         limit = 1 if self.hub_tap.trial else self._settings["page_size"]
         place, at_place, failures = begin, set[str](), 0
         while True:
-            bounded = statement.where(behind(place)) if place is not None else statement
+            bounded = statement.where(behind(place)) if paged and place is not None else statement
             # Rows at the place come again: room for them, or a page of them alone would never end.
             size = limit + len(at_place)
-            count, new = 0, 0
+            count, moved = 0, False
             try:
-                for rows, extracted_at in self._fetch(bounded.limit(size)):
-                    count += len(rows)
-                    place, at_place, page, kept = self._page(source, encoder, rows, extracted_at, place, at_place)
+                for chunk, extracted_at in self._fetch(bounded.limit(size) if paged else bounded):
+                    count += len(chunk)
                     failures = 0
-                    if kept:
-                        new += len(kept)
-                        yield page, kept
+                    rows = _without(source, chunk, place, at_place)
+                    if not rows:
+                        continue
+                    moved = True
+                    place, at_place = _new_place(source, rows, place, at_place)
+                    fresh = [row for row in rows if not seen.holds(row)] if seen is not None else rows
+                    records, rejected = encoder.encode(fresh)
+                    yield Page(self.name, records, extracted_at, True, rejected), rows
             except BrokenText:
                 continue
             except Unreachable:
@@ -282,35 +270,10 @@ class SqlStream(BulkStream):
                     raise
                 self.hub_tap.ports.clock.sleep(min(_POLICY.first_wait_s * 2**failures, _POLICY.longest_wait_s))
                 continue
-            if count < size or self.hub_tap.trial:
+            if not paged or count < size or self.hub_tap.trial:
                 return
-            if not new:
-                raise ConnectorError(_stuck(self._where, source, size))
-
-    def _page(
-        self,
-        source: Source,
-        encoder: RowEncoder,
-        rows: Sequence[Row],
-        extracted_at: int,
-        place: Place | None,
-        at_place: set[str],
-    ) -> tuple[Place, set[str], Page, Sequence[Row]]:
-        """The rows as a page, without those at the place that were given already; and the new place."""
-        skip = 0
-        if at_place and place is not None:
-            there_still = list(takewhile(lambda row: _here(source, row, place), rows))
-            new = [row for row in there_still if _row_digest(row) not in at_place]
-            skip = len(there_still) - len(new)
-            rows = [*new, *rows[len(there_still) :]] if skip else rows
-        if not rows and place is not None:
-            return place, at_place, Page(self.name, [], extracted_at), rows
-        records, rejected = encoder.encode(rows)
-        end = Place(source.modified_of(rows[-1]), source.key_of(rows[-1]))
-        there = {_row_digest(row) for row in _tail(source, rows, end)}
-        if place is not None and end == place and skip:
-            there |= at_place
-        return end, there, Page(self.name, records, extracted_at, True, rejected), rows
+            if not moved:
+                limit *= 2  # more rows that are the same in every column than one statement holds
 
     def _fetch(self, statement: Any) -> Iterator[tuple[Sequence[Row], int]]:
         """Runs one statement and meters it; chunks of rows, each with the time the statement began."""
@@ -361,6 +324,44 @@ def _chunks(
         yield last, Page(stream, records, extracted_at, True, rejected)
 
 
+class _Seen:
+    """Rows of the overlap that the last pull has given, by key and content; only the changed ones are new."""
+
+    def __init__(self, stream: SqlStream, source: Source, known: dict[str, str], until: str | int | None) -> None:
+        self.known = known
+        self._stream = stream
+        self._source = source
+        self._until = until
+        self._past = False
+
+    def holds(self, row: Row) -> bool:
+        """True for a row that was given as it is. Rows must come in order."""
+        if self._past:
+            return False
+        mark = self._stream.mark_of(self._source, row)
+        if mark != self._until and later_of(mark, self._until) == mark:
+            self._past = True  # behind the bookmark of the last pull: from here on nothing was given
+            return False
+        return self.known.get(key_text(self._source.key_of(row))) == _row_digest(row)
+
+
+def _without(source: Source, rows: Sequence[Row], place: Place | None, given: set[str]) -> Sequence[Row]:
+    """The rows without those at the place that were given already."""
+    if place is None or not given:
+        return rows
+    there_still = list(takewhile(lambda row: _here(source, row, place), rows))
+    new = [row for row in there_still if _row_digest(row) not in given]
+    return [*new, *rows[len(there_still) :]] if len(new) < len(there_still) else rows
+
+
+def _new_place(source: Source, rows: Sequence[Row], place: Place | None, given: set[str]) -> tuple[Place, set[str]]:
+    """Where the last row stands, and the content of all rows given there."""
+    last = rows[-1]
+    end = Place(source.modified_of(last), source.key_of(last))
+    there = {_row_digest(row) for row in _tail(source, rows, end)}
+    return end, there | given if end == place else there
+
+
 def _here(source: Source, row: Row, place: Place) -> bool:
     return source.key_of(row) == place.key and source.modified_of(row) == place.modified
 
@@ -379,13 +380,3 @@ def _row_digest(row: Row) -> str:
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=8).hexdigest()
-
-
-def _stuck(where: str, source: Source, rows: int) -> Problem:
-    key = ", ".join(column.name for column in source.key)
-    return Problem(
-        "sql.key-not-unique",
-        Text(f"超过 {rows} 行的 {key} 相同, 无法继续", f"more than {rows} rows share one {key}: no way on"),
-        where,
-        Text("在 key 中补充列, 使其唯一", "add columns to key until it names one row"),
-    )

@@ -183,6 +183,43 @@ def test_a_key_that_names_several_rows_loses_none_of_them(server, ports):
         assert sorted({row["sku"] for row in rows_of(kept)}) == ["S0", "S1", "S2", "S3", "S4"]
 
 
+def test_rows_that_are_the_same_in_every_column_do_not_hold_up_the_others(server, ports):
+    server.run(
+        f"CREATE TABLE order_line (order_id INTEGER, modified_at {TIME[server.dialect]})",
+        *(["INSERT INTO order_line VALUES (7, '2026-11-21 10:00:00')"] * 9),
+        "INSERT INTO order_line VALUES (8, '2026-11-21 10:00:01')",
+    )
+    stream = {"table": "order_line", "key": "order_id", "modified": "modified_at", "page_size": 2}
+    kept = pull(read_settings(server.url, orders=stream), {}, ports)
+    assert {row["order_id"] for row in rows_of(kept)} == {7, 8}
+
+
+def test_rows_without_a_key_are_given_for_somebody_to_see_and_then_no_more(server, ports):
+    server.run(
+        f"CREATE TABLE orders (id INTEGER, modified_at {TIME[server.dialect]})",
+        *(["INSERT INTO orders VALUES (NULL, '2026-11-21 10:00:00')"] * 3),
+        *(f"INSERT INTO orders VALUES ({n}, '2026-11-21 10:00:00')" for n in range(5)),
+    )
+    settings = read_settings(server.url, orders=ORDER_STREAM | {"page_size": 2})
+    first = pull(settings, {}, ports)
+    assert sorted(ids(first), key=str) == [0, 1, 2, 3, 4, None, None, None]
+    assert ids(pull(settings, first.last_state, ports)) == []
+
+
+@pytest.mark.parametrize("modified", [{"modified": "modified_at"}, {}])
+def test_a_row_that_is_rejected_is_not_rejected_again_at_every_pull(sqlite, ports, modified):
+    sqlite.run(
+        "CREATE TABLE orders (id INTEGER PRIMARY KEY, name TEXT, modified_at DATETIME)",
+        "INSERT INTO orders VALUES (1, 'a', '2026-11-21 10:00:00')",
+        "INSERT INTO orders VALUES (2, CAST(x'c4e3bac3' AS TEXT), '2026-11-21 12:00:00')",
+    )
+    settings = read_settings(sqlite.url, orders={"table": "orders", "key": "id"} | modified)
+    first = pull(settings, {}, ports)
+    assert (first.results[0].records, first.results[0].rejected) == (1, 1)
+    again = pull(settings, first.last_state, ports)
+    assert again.results[0].outcome is Outcome.EMPTY
+
+
 def test_a_query_may_join_and_hold_colons(server, ports):
     make_orders(server, (1, "a:b", "2026-11-21 10:00:00"))
     query = (
@@ -313,7 +350,7 @@ class DiesAfter(Pull):
 def test_whatever_is_written_when_and_wherever_the_process_dies_the_last_version_of_every_row_is_given(
     story, page_size, chunk, tmp_path_factory
 ):
-    """Writes become visible up to 40 s after their modified time; the overlap is 60 s."""
+    """Writes become visible up to 39 s after their modified time, some have none; the overlap is 60 s."""
     file = tmp_path_factory.mktemp("erp") / "erp.db"
     source = sqlite3.connect(file)
     source.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, state TEXT, modified_at DATETIME)")
@@ -329,7 +366,7 @@ def test_whatever_is_written_when_and_wherever_the_process_dies_the_last_version
             if what == "wait":
                 clock.move(one)
             elif what == "write":
-                at = (clock.now() - timedelta(seconds=two)).strftime("%Y-%m-%d %H:%M:%S")
+                at = (clock.now() - timedelta(seconds=two)).strftime("%Y-%m-%d %H:%M:%S") if two < 40 else None
                 source.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", (one, f"v{version}", at))
                 source.commit()
             else:
