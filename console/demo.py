@@ -13,7 +13,7 @@ from connectors.sandbox.demo import project_files
 from console.commands.init import start
 from console.commands.report import write_page
 from mappings.problems import LiukeError, Problem, Text
-from state.landing import write_durably
+from state.durable import write_durably
 from sync.hub import Hub
 
 BY = "liuke demo"

@@ -20,7 +20,7 @@ from mappings import documents
 from mappings.problems import Text
 from quality.expectations import Expectations
 from state.bulk import execute
-from state.landing import shanghai_day
+from state.days import shanghai_day
 
 WEEKS = 8
 FEWEST = 4

@@ -21,7 +21,7 @@ from quality.contract import Contracts, Dimension, Kind, Rule, Severity
 from quality.expectations import Expectations
 from quality.set_checks import Asked, Judged
 from state.bulk import execute, execute_many, quoted
-from state.landing import shanghai_day
+from state.days import shanghai_day
 
 SAMPLES = 10
 DAY_US = 86_400_000_000

@@ -1,13 +1,9 @@
 """Lands what a source sent, durably and in order, before anybody looks at it.
 
-    landing/CONNECTOR/STREAM/DAY/NO.ndjson.zst    lines, as independent zstd frames
-    landing/CONNECTOR/STREAM/DAY/NO.json          sidecar: counts, checksum, index of the frames
-
-NO is (fence of the lease, sequence); the number is part of a row's version and never changes. A Singer STATE
-speaks for all streams of its tap, so it seals all their open files together: every file is fsynced and
-renamed, then every sidecar, the last of which carries the state and names its siblings. The rename of that
-last sidecar *is* the seal: before it nothing happened, after it the rows and the bookmark are safe. STATEs
-that come close together share one seal.
+A Singer STATE speaks for all streams of its tap, so it seals all their open files together: every file is fsynced
+and renamed, then every sidecar, the last of which carries the state and names its siblings. The rename of that
+last sidecar *is* the seal: before it nothing happened, after it the rows and the bookmark are safe. STATEs that
+come close together share one seal. How the files look is in landing_files.py.
 """
 
 from __future__ import annotations
@@ -16,7 +12,7 @@ import copy
 import errno
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -26,7 +22,10 @@ import msgspec
 import zstandard
 
 from mappings import lines
-from mappings.problems import LiukeError, Problem, Text
+from mappings.problems import Problem, Text
+from state.days import shanghai_day
+from state.durable import sync_folders, temporary, write_durably
+from state.landing_files import Frame, LandingError, Seal, SealedGroup, Sidecar, file_name, number, sidecar_path
 from state.seams import seam
 
 FRAME_LINES = 10_000
@@ -42,72 +41,7 @@ SEAL_SECONDS = 5.0
 LEVEL = 1
 """zstd level: 1 costs half of 3 and loses 8 % of space on order records (docs/performance.md)."""
 
-SHANGHAI_OFFSET_US = 8 * 3600 * 1_000_000
 _NAME = re.compile(r"[\w][\w.\-]{0,99}")
-_FENCE_SHIFT = 32
-
-
-class LandingError(LiukeError):
-    """Nothing more can be landed; what was not sealed will be pulled again."""
-
-
-class Frame(msgspec.Struct, frozen=True, array_like=True):
-    """One independent zstd frame of a landing file."""
-
-    offset: int
-    length: int
-    raw_bytes: int
-    lines: int
-
-
-class Seal(msgspec.Struct, frozen=True):
-    """What makes a group of files one durable step: its number, its files, the tap's state after them.
-
-    `bookmark` is the name the state is kept under: the connector's, or that of one window of a backfill.
-    """
-
-    seal_no: int
-    siblings: list[str]
-    state: dict[str, Any] | None
-    bookmark: str
-
-
-class Sidecar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is known of one landing file; times are microseconds UTC."""
-
-    connector: str
-    stream: str
-    landing_no: int
-    path: str
-    lines: int
-    rejected: int
-    bytes: int
-    checksum: str
-    frames: list[Frame]
-    first_extracted_at: int
-    last_extracted_at: int
-    run_id: str
-    backfill: bool
-    sealed_at: int
-    seal: Seal | None = None
-
-    @property
-    def fence(self) -> int:
-        """Fencing number of the lease under which the file was written."""
-        return self.landing_no >> _FENCE_SHIFT
-
-
-@dataclass(frozen=True)
-class SealedGroup:
-    """Files that became durable together, and the tap's state after them (None: not known)."""
-
-    connector: str
-    fence: int
-    seal_no: int
-    files: tuple[Sidecar, ...]
-    state: Mapping[str, Any] | None
-    bookmark: str
-    sealed_at: int
 
 
 @dataclass
@@ -136,16 +70,6 @@ class _OpenFile:
     raw_bytes: int = 0
     written: int = 0
     digest: Any = field(default_factory=lambda: blake2b(digest_size=16))
-
-
-def number(fence: int, sequence: int) -> int:
-    """The landing number of the sequence-th file under that fence."""
-    return fence << _FENCE_SHIFT | sequence
-
-
-def file_name(landing_no: int) -> str:
-    """A landing number as it stands in file names; names sort as numbers do."""
-    return f"{landing_no >> _FENCE_SHIFT:08d}-{landing_no & 0xFFFFFFFF:08d}"
 
 
 class Lander:
@@ -242,7 +166,7 @@ class Lander:
         self._broken = True
         for file in (*self._finished, *self._open.values()):
             file.handle.close()
-            _temporary(file.path).unlink(missing_ok=True)
+            temporary(file.path).unlink(missing_ok=True)
         self._open.clear()
         self._finished.clear()
 
@@ -274,7 +198,7 @@ class Lander:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{file_name(landing_no)}.ndjson.zst"
         # Landing files hold what the source sent, persons included: for the owner's eyes only.
-        handle = os.fdopen(os.open(_temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+        handle = os.fdopen(os.open(temporary(path), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
         file = _OpenFile(stream, landing_no, path, handle, extracted_at, extracted_at)
         self._open[stream] = file
         return file
@@ -303,7 +227,7 @@ class Lander:
         self._seal_no += 1
         sealed_at = self._now()
         for file in files:
-            _temporary(file.path).rename(file.path)
+            temporary(file.path).rename(file.path)
         sync_folders({file.path.parent for file in files}, self._root)
         seam("landing.files-renamed")
         siblings = [file.path.relative_to(self._root).as_posix() for file in files]
@@ -360,159 +284,6 @@ class _Unharmed:
             raise LandingError(_disk_problem(error, self._lander._root)) from error
 
 
-# --- reading ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Consecutive lines of one landing file; `first_line` counts from 1."""
-
-    first_line: int
-    lines: int
-    data: bytes
-
-
-def read_sidecar(root: Path, path: str) -> Sidecar:
-    """The sidecar of the landing file at that path below the root."""
-    return msgspec.json.decode(sidecar_path(root / path).read_bytes(), type=Sidecar)
-
-
-def chunks(root: Path, sidecar: Sidecar) -> Iterator[Chunk]:
-    """The file's lines, frame by frame, after its checksum was found right."""
-    data = (root / sidecar.path).read_bytes()
-    if len(data) != sidecar.bytes or blake2b(data, digest_size=16).hexdigest() != sidecar.checksum:
-        raise LandingError(_damaged(root / sidecar.path))
-    view = memoryview(data)
-    decompressor = zstandard.ZstdDecompressor()
-    first_line = 1
-    for frame in sidecar.frames:
-        raw = decompressor.decompress(view[frame.offset : frame.offset + frame.length], frame.raw_bytes)
-        yield Chunk(first_line, frame.lines, raw)
-        first_line += frame.lines
-
-
-def line(root: Path, sidecar: Sidecar, line_no: int) -> bytes:
-    """One line by its number, reading only its frame."""
-    first_line = 1
-    for frame in sidecar.frames:
-        if line_no < first_line + frame.lines:
-            with (root / sidecar.path).open("rb") as handle:
-                handle.seek(frame.offset)
-                raw = zstandard.ZstdDecompressor().decompress(handle.read(frame.length), frame.raw_bytes)
-            return raw.split(b"\n")[line_no - first_line]
-        first_line += frame.lines
-    raise IndexError(f"{sidecar.path} has no line {line_no}")
-
-
-def sealed_groups(root: Path, connector: str, *, from_fence: int = 0) -> Iterator[SealedGroup]:
-    """Complete sealed groups written under that fence or a later one, oldest first by (fence, seal number)."""
-    found: list[SealedGroup] = []
-    for path in sorted((root / connector).glob("*/*/*.json")):
-        if _fence_in(path) < from_fence:
-            continue
-        sidecar = msgspec.json.decode(path.read_bytes(), type=Sidecar)
-        if sidecar.seal is None:
-            continue
-        try:
-            files = tuple(read_sidecar(root, sibling) for sibling in sidecar.seal.siblings)
-        except FileNotFoundError:
-            # A process that had lost its lease sealed after its files were cleared away: not a seal.
-            continue
-        if all((root / file.path).exists() for file in files):
-            found.append(
-                SealedGroup(
-                    connector,
-                    sidecar.fence,
-                    sidecar.seal.seal_no,
-                    files,
-                    sidecar.seal.state,
-                    sidecar.seal.bookmark,
-                    sidecar.sealed_at,
-                )
-            )
-    yield from sorted(found, key=lambda group: (group.fence, group.seal_no))
-
-
-def clear_unsealed(root: Path, connector: str, *, before_fence: int, from_fence: int = 0) -> int:
-    """Removes what processes with fences from..before left unsealed; it was never acknowledged. The count."""
-    sealed = {file.path for group in sealed_groups(root, connector, from_fence=from_fence) for file in group.files}
-    removed = 0
-    for path in sorted((root / connector).glob("*/*/*.ndjson.zst*")):
-        if not from_fence <= _fence_in(path) < before_fence or path.relative_to(root).as_posix() in sealed:
-            continue
-        path.unlink()
-        sidecar_path(path).unlink(missing_ok=True)
-        removed += 1
-    return removed
-
-
-def highest_fence(root: Path, connector: str) -> int:
-    """The highest fence any landing file of the connector carries; 0 without files."""
-    return max((_fence_in(path) for path in (root / connector).glob("*/*/*.ndjson.zst*")), default=0)
-
-
-def _fence_in(path: Path) -> int:
-    return int(path.name.partition("-")[0])
-
-
-def sidecar_path(path: Path) -> Path:
-    """Where the sidecar of a landing file stands."""
-    return path.with_name(path.name.removesuffix(".open").removesuffix(".ndjson.zst") + ".json")
-
-
-def shanghai_day(at: int) -> str:
-    """The Shanghai calendar day of an instant, YYYY-MM-DD."""
-    days = (at + SHANGHAI_OFFSET_US) // 86_400_000_000
-    return _day_text(days)
-
-
-def _day_text(days: int) -> str:
-    # Civil date from days since 1970-01-01, by the calendar's 400-year cycle: no clock, no time zone data.
-    z = days + 719_468
-    era, doe = divmod(z, 146_097)
-    yoe = (doe - doe // 1460 + doe // 36_524 - doe // 146_096) // 365
-    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
-    mp = (5 * doy + 2) // 153
-    month = mp + 3 if mp < 10 else mp - 9
-    year = yoe + era * 400 + (month <= 2)
-    return f"{year:04d}-{month:02d}-{doy - (153 * mp + 2) // 5 + 1:02d}"
-
-
-# --- durable writes -----------------------------------------------------------------------------------
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Writes the whole file or nothing: temporary file, fsync, rename, fsync of the folder."""
-    temporary = _temporary(path)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.rename(path)
-    _sync_folder(path.parent)
-
-
-def sync_folders(folders: set[Path], root: Path) -> None:
-    """Makes the names in these folders durable, and the folders' own names up to the root."""
-    every = set(folders)
-    for folder in folders:
-        every.update(parent for parent in folder.parents if parent.is_relative_to(root))
-    for folder in every:
-        _sync_folder(folder)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(path.name + ".open")
-
-
 def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise LandingError(
@@ -548,18 +319,6 @@ def _disk_problem(error: OSError, root: Path) -> Problem:
         Text("落地文件无法写入; 同步位点未前移", f"landing files cannot be written: {error.strerror}"),
         str(error.filename or root),
         Text("请检查文件夹权限与磁盘: liuke doctor", "check permissions and disk: liuke doctor"),
-    )
-
-
-def _damaged(path: Path) -> Problem:
-    return Problem(
-        "landing.damaged",
-        Text("落地文件已损坏, 与其校验值不符", "the landing file does not match its checksum"),
-        str(path),
-        Text(
-            "请从备份恢复该文件, 或对该连接器补数",
-            "restore the file from a backup, or backfill the connector",
-        ),
     )
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from state.bulk import execute_many
-from state.landing import shanghai_day
+from state.days import shanghai_day
 
 EDGES = (
     1,

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from state.bulk import execute, execute_many
-from state.landing import SealedGroup, clear_unsealed, sealed_groups
+from state.landing_files import SealedGroup, clear_unsealed, sealed_groups
 from state.leases import Lease, renew
 from state.seams import seam
 from state.store import Store

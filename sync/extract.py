@@ -16,7 +16,9 @@ from connectors.registry import Connector, Window
 from connectors.settings import Settings
 from mappings.problems import Problem
 from state import leases, register, runs
-from state.landing import Lander, SealedGroup, highest_fence, sealed_groups, write_durably
+from state.durable import write_durably
+from state.landing import Lander
+from state.landing_files import SealedGroup, highest_fence, sealed_groups
 from state.leases import Lease
 from state.store import Store, StoreUnavailable
 

@@ -183,7 +183,7 @@ class FolderClock(FixedClock):
 
     def turn(self, seconds: float) -> None:
         """Moves on, for this process and for every later one."""
-        from state.landing import write_durably
+        from state.durable import write_durably
 
         super().turn(seconds)
         write_durably(self._file, json.dumps(self._kept | {"now": self.now().isoformat()}).encode())

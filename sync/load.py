@@ -16,7 +16,7 @@ from mappings.problems import LiukeError
 from mappings.reading import EXTRACTED_AT
 from state import crosswalk, identifiers, leases, ledger, quarantine, unified
 from state.bulk import execute
-from state.landing import Sidecar, read_sidecar
+from state.landing_files import Sidecar, read_sidecar
 from state.leases import Lease
 from state.records import record_numbers
 from state.seams import seam

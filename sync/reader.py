@@ -17,7 +17,7 @@ from mappings.problems import LiukeError, Problem, Text
 from mappings.reading import EXTRACTED_AT, Frame, read
 from quality.check_rows import check
 from quality.contract import Contracts
-from state.landing import Chunk, Sidecar, chunks
+from state.landing_files import Chunk, Sidecar, chunks
 from state.quarantine import BadRecord, Reason, line_key
 from sync.identify import buyer_ids, identifier_sets, protected
 

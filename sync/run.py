@@ -127,7 +127,7 @@ class Runner:
             done.connectors.append(one)
             reader = self.reader(instance)
             for path in self._to_replay(store, name, everything):
-                from state.landing import read_sidecar
+                from state.landing_files import read_sidecar
 
                 sidecar = read_sidecar(self.hub.landing, path)
                 one.loaded.add(

@@ -18,7 +18,7 @@ from mappings.identity.masks import mask_name
 from mappings.identity.normalise import normalise
 from mappings.lines import REJECTED_START
 from state.bulk import execute
-from state.landing import line, read_sidecar
+from state.landing_files import line, read_sidecar
 
 LONGEST = 80
 _KEPT = {"_extracted_at"}

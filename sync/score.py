@@ -18,7 +18,7 @@ from mappings.problems import Problem
 from mappings.scores import score_customers
 from mappings.scores.definitions import Definitions
 from state.bulk import execute, execute_many
-from state.landing import shanghai_day
+from state.days import shanghai_day
 from state.seams import seam
 from state.store import Store
 from state.turns import take_turns

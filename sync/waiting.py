@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from quality.debts import Unregistered
 from state.bulk import execute
-from state.landing import sealed_groups
+from state.landing_files import sealed_groups
 
 
 def unregistered(tx: Connection, root: Path, connectors: Iterable[str]) -> Unregistered:

@@ -54,7 +54,7 @@ def report(session: Session, page_file: Path | None) -> None:
 def write_page(made: dict[str, Any], file: Path) -> None:
     """Writes the page whole: a reader never sees half of one."""
     from console.report.render import render
-    from state.landing import write_durably
+    from state.durable import write_durably
 
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

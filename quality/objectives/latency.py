@@ -20,7 +20,7 @@ from quality.expectations import ConnectorExpectation, Expectations
 from quality.objectives import Share
 from state import outbox
 from state.bulk import execute
-from state.landing import shanghai_day
+from state.days import shanghai_day
 
 LATE_S = 300
 """The ledger counts this edge exactly (state/ledger.py)."""

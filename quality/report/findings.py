@@ -16,7 +16,7 @@ from quality.objectives import worst
 from quality.report.phrases import masked
 from quality.times import iso
 from state.bulk import execute
-from state.landing import shanghai_day
+from state.days import shanghai_day
 
 NOT_GIVEN = "—"
 """A source that cannot give what a check is about."""

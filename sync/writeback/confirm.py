@@ -22,7 +22,7 @@ from connectors.writer import Absent, Field, ReadBack
 from mappings.problems import Problem
 from state import ledger, outbox
 from state.bulk import execute
-from state.landing import shanghai_day
+from state.days import shanghai_day
 from state.outbox import Answered, Row
 from sync.writeback.fields import text_of, value_for
 from sync.writeback.session import Session, told

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from state import outbox
 from state.bulk import execute, execute_many
-from state.landing import shanghai_day
+from state.days import shanghai_day
 from state.outbox import Decision, Row
 from sync.writeback.target import Target, keyed_by
 

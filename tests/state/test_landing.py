@@ -2,14 +2,16 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from state import landing
-from state.landing import Lander, LandingError, chunks, clear_unsealed, line, sealed_groups, shanghai_day
+from state.days import shanghai_day
+from state.landing import Lander
+from state.landing_files import LandingError, chunks, clear_unsealed, line, sealed_groups
 
 T0 = 1_763_740_800_000_000  # 2025-11-21 16:00:00 UTC, already the 22nd in Shanghai
 
@@ -168,7 +170,7 @@ def test_a_full_disk_stops_the_landing_and_seals_nothing(tmp_path, monkeypatch):
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(landing.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(LandingError, match=r"landing\.disk-full"):
         land.seal()
     land.seal()

@@ -146,7 +146,7 @@ def test_a_full_disk_is_told_and_the_bookmark_stays(installation, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("state.landing.os.fsync", full)
+        patched.setattr("os.fsync", full)
         done = installation.sync()
     assert done.connectors[0].outcome == "failed"
     assert [problem.code for problem in done.problems] == ["landing.disk-full"]
