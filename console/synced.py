@@ -109,7 +109,10 @@ def _show_details(one: ConnectorSynced) -> None:
     for stream, fields in sorted(one.loaded.drift.items()):
         listed = ", ".join(fields)
         say(
-            Text(f"字段变更: 出现未映射的字段 {listed}", f"schema drift: fields without a map: {listed}"),
+            Text(
+                f"字段变更: 映射中的字段在来源里没有出现 {listed}",
+                f"schema drift: mapped fields that no record has: {listed}",
+            ),
             before=f"   {one.name}.{stream}: ",
         )
 
