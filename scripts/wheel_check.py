@@ -86,9 +86,7 @@ def run(*command: str | Path, cwd: str | Path = ROOT) -> str:
     clean = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(
-            f"wheel: {' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout}{done.stderr}"
-        )
+        sys.exit(f"wheel: {' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
 
 

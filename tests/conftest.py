@@ -74,9 +74,7 @@ def postgres_url() -> Iterator[str]:
     """
     server = os.environ.get("LIUKE_TEST_POSTGRES")
     if not server:
-        reason = (
-            "no PostgreSQL: set LIUKE_TEST_POSTGRES=postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
-        )
+        reason = "no PostgreSQL: set LIUKE_TEST_POSTGRES=postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
         if "postgres" in os.environ.get("LIUKE_TEST_REQUIRE", "").split(","):
             pytest.fail(reason)
         pytest.skip(reason)

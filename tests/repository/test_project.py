@@ -73,9 +73,7 @@ def test_every_locked_requirement_is_a_name_a_version_and_hashes(lock):
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert lines
     for line in lines:
-        assert re.fullmatch(
-            r"[a-z0-9-]+==[\w.]+ (?:; [^:@/]+?)?\s*(?:--hash=sha256:[0-9a-f]{64}\s*)+", line
-        ), line
+        assert re.fullmatch(r"[a-z0-9-]+==[\w.]+ (?:; [^:@/]+?)?\s*(?:--hash=sha256:[0-9a-f]{64}\s*)+", line), line
 
 
 def test_what_checks_has_the_versions_that_run():
