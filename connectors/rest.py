@@ -118,13 +118,15 @@ class RestStream(BulkStream, _Rest):
         """The furthest bookmark of a page, without decoding more of a record than that one field."""
         if not self.replication_key:
             return None
-        newest: Bookmark | None = None
+        values: list[Any] = []
         for record in records:
             try:
-                found = self._only_key(record)
+                values.append(self._only_key(record).value)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
-            newest = later_of(newest, self.bookmark_of({self.replication_key: found.value}))
+        newest: Bookmark | None = None
+        for value in _candidates(values):
+            newest = later_of(newest, self.bookmark_of({self.replication_key: value}))
         return newest
 
     @cached_property
@@ -142,6 +144,18 @@ class RestRecordStream(RecordStream, _Rest):
         for page in self.pages(context):
             for record in page.records:
                 yield msgspec.json.decode(record)
+
+
+def _candidates(values: list[Any]) -> list[Any]:
+    """The values among which the latest must be: one, where all are written alike and so compare as text."""
+    forms = {
+        (len(value), value[-6:] if value[-6:-5] in {"+", "-"} else value[-1:])
+        if isinstance(value, str)
+        else type(value)
+        for value in values
+    }
+    alike = len(forms) == 1 and not forms & {dict, list, type(None)}
+    return [max(values)] if alike else values
 
 
 def raw_list(value: Any, path: str) -> list[msgspec.Raw | bytes]:

@@ -333,3 +333,19 @@ def test_a_vendor_that_is_not_there_makes_changes_wait_since_nothing_was_sent(ve
     write(vendor, ports, "A")
     vendor.close()
     assert [one.answer for one in write(vendor, ports, "B")] == [Answer.LATER]
+
+
+@pytest.mark.parametrize(
+    ("times", "latest"),
+    [
+        (["2026-11-21T02:00:01Z", "2026-11-21T02:00:09Z", "2026-11-21T02:00:05Z"], "02:00:09"),
+        (["2026-11-21T10:00:01+08:00", "2026-11-21T02:00:05+00:00"], "02:00:05"),
+        (["2026-11-21 10:00:01", "2026-11-21 10:00:07", "2026-11-21T02:00:03Z"], "02:00:07"),
+        (["2026-11-21T02:00:01Z", None], "02:00:01"),
+    ],
+)
+def test_the_bookmark_of_a_page_is_its_latest_time_however_times_are_written(vendor, ports, times, latest):
+    vendor.orders = [{"id": n, "updated_at": at} for n, at in enumerate(times)]
+    page = [json.dumps(order).encode() for order in vendor.orders]
+    with SHOP.tap(settings_for(vendor), {}, ports, KeptPages()) as tap:
+        assert tap.streams["orders"].bookmark_of_page(page) == f"2026-11-21T{latest}.000000Z"
