@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from state.days import shanghai_day
 from state.landing import Lander
-from state.landing_files import LandingError, chunks, clear_unsealed, line, sealed_groups
+from state.landing_files import LandingError, SealedGroup, chunks, clear_unsealed, line, sealed_groups
 
 T0 = 1_763_740_800_000_000  # 2025-11-21 16:00:00 UTC, already the 22nd in Shanghai
 
@@ -35,7 +35,7 @@ def lines_in(root, group):
 
 
 def test_records_and_state_become_durable_together(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.page("orders", [b'{"id":1}', b'{"id":2}'], T0)
     land.record("customers", {"id": "a"}, T0 + 5)
@@ -54,7 +54,7 @@ def test_records_and_state_become_durable_together(tmp_path):
 
 
 def test_the_day_folder_is_the_shanghai_day(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.page("orders", [b"{}"], T0)
     land.seal()
@@ -62,7 +62,7 @@ def test_the_day_folder_is_the_shanghai_day(tmp_path):
 
 
 def test_the_state_is_copied_when_it_arrives(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     live = {"bookmarks": {"orders": {"at": 1}}}
     land.page("orders", [b"{}"], T0)
@@ -73,7 +73,8 @@ def test_the_state_is_copied_when_it_arrives(tmp_path):
 
 
 def test_a_state_after_five_seconds_or_ten_thousand_rows_seals_at_once(tmp_path):
-    groups, clock = [], Turned()
+    groups: list[SealedGroup] = []
+    clock = Turned()
     land = lander(tmp_path, groups, clock=clock)
     land.page("orders", [b"{}"], T0)
     clock.now += 5_000_000
@@ -85,7 +86,7 @@ def test_a_state_after_five_seconds_or_ten_thousand_rows_seals_at_once(tmp_path)
 
 
 def test_an_empty_poll_makes_no_file_but_keeps_its_state(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.seal()
     assert groups == []
@@ -96,7 +97,7 @@ def test_an_empty_poll_makes_no_file_but_keeps_its_state(tmp_path):
 
 
 def test_a_file_closes_at_50_000_lines_and_all_its_parts_are_one_group(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.page("orders", [b'{"n":%d}' % n for n in range(120_001)], T0)
     land.seal()
@@ -108,7 +109,7 @@ def test_a_file_closes_at_50_000_lines_and_all_its_parts_are_one_group(tmp_path)
 
 
 def test_what_is_not_json_lands_as_a_rejected_line_and_is_counted(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.page("orders", [b'{"id":1}', b'{"id":', b"[2]"], T0)
     land.seal()
@@ -124,7 +125,7 @@ def test_what_is_not_json_lands_as_a_rejected_line_and_is_counted(tmp_path):
 
 
 def test_files_without_their_last_sidecar_are_no_group_and_are_cleared_away(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups, fence=3)
     land.page("orders", [b"{}"], T0)
     land.page("refunds", [b"{}"], T0)
@@ -139,7 +140,7 @@ def test_files_without_their_last_sidecar_are_no_group_and_are_cleared_away(tmp_
 
 
 def test_a_seal_whose_siblings_are_gone_does_not_count(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.page("orders", [b"{}"], T0)
     land.page("refunds", [b"{}"], T0)
@@ -149,7 +150,7 @@ def test_a_seal_whose_siblings_are_gone_does_not_count(tmp_path):
 
 
 def test_a_changed_byte_is_noticed_before_any_line_is_read(tmp_path):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.page("orders", [b'{"id":1}'], T0)
     land.seal()
@@ -162,7 +163,7 @@ def test_a_changed_byte_is_noticed_before_any_line_is_read(tmp_path):
 
 
 def test_a_full_disk_stops_the_landing_and_seals_nothing(tmp_path, monkeypatch):
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(tmp_path, groups)
     land.page("orders", [b"{}"], T0)
     land.state({"n": 1})
@@ -204,7 +205,7 @@ def test_the_shanghai_day_is_the_calendars(at):
 @given(st.lists(st.binary(max_size=30), max_size=60), st.integers(1, 20))
 def test_whatever_bytes_arrive_every_record_is_one_line(tmp_path_factory, records, page):
     root: Path = tmp_path_factory.mktemp("landing")
-    groups = []
+    groups: list[SealedGroup] = []
     land = lander(root, groups)
     for start in range(0, len(records), page):
         land.page("orders", records[start : start + page], T0)

@@ -4,6 +4,7 @@ import pytest
 
 from state.bulk import execute
 from state.landing import Lander
+from state.landing_files import SealedGroup
 from state.leases import LEASE_US, LeaseLost, LeaseTaken, acquire, release
 from state.register import read_bookmark, recover, register
 
@@ -30,7 +31,7 @@ def bookmark(store):
 
 def test_files_and_bookmark_are_registered_together_and_only_once(store, tmp_path):
     lease = acquire(store, "erp", "me", NOW)
-    groups = []
+    groups: list[SealedGroup] = []
     land(tmp_path, lease.fence, {"at": 1}, groups.append, rows=3)
     register(store, groups[0], lease, NOW)
     register(store, groups[0], lease, NOW)
@@ -51,10 +52,10 @@ def test_a_sealed_group_that_was_not_registered_is_found_at_the_next_start(store
 
 def test_the_bookmark_is_that_of_the_newest_seal_whatever_the_states_say(store, tmp_path):
     first = acquire(store, "erp", "first", NOW)
-    old = []
+    old: list[SealedGroup] = []
     land(tmp_path, first.fence, {"at": 999}, old.append)
     second = acquire(store, "erp", "second", NOW + LEASE_US + 1)
-    new = []
+    new: list[SealedGroup] = []
     land(tmp_path, second.fence, {"at": 5}, new.append)
     register(store, new[0], second, NOW)
     register(store, old[0], None, NOW)
@@ -63,7 +64,7 @@ def test_the_bookmark_is_that_of_the_newest_seal_whatever_the_states_say(store, 
 
 def test_a_process_that_lost_its_lease_cannot_register(store, tmp_path):
     slow = acquire(store, "erp", "slow", NOW)
-    groups = []
+    groups: list[SealedGroup] = []
     land(tmp_path, slow.fence, {"at": 1}, groups.append)
     acquire(store, "erp", "quick", NOW + LEASE_US + 1)
     with pytest.raises(LeaseLost):

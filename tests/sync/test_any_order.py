@@ -20,6 +20,7 @@ from mappings.identity.rules import DEFAULT, KindRule, Rules
 from quality.contract_reading import load as contracts
 from state.bulk import execute
 from state.landing import Lander
+from state.landing_files import SealedGroup
 from state.records import record_numbers
 from state.register import register
 from state.store import Store
@@ -108,7 +109,7 @@ _numbers = itertools.count()
 
 def land(root, files):
     """Each (stream, records) as a sealed landing file of its own."""
-    groups = []
+    groups: list[SealedGroup] = []
     lander = Lander(root, "shop", fence=1, run_id="r", now=lambda: NOW, on_seal=groups.append)
     for number, (stream, records) in enumerate(files):
         lander.page(stream, [json.dumps(record, ensure_ascii=False).encode() for record in records], NOW + number)
@@ -189,7 +190,7 @@ def test_any_order_and_repetition_of_files_gives_the_same_tables(folder, files, 
 def test_every_record_is_visible_or_held_with_a_reason(folder, records):
     """Whatever bytes a source sends, lines = good + bad, and each bad one has a reason that is owed or superseded."""
     root = folder / f"landing-{next(_numbers)}"
-    groups = []
+    groups: list[SealedGroup] = []
     lander = Lander(root, "shop", fence=1, run_id="r", now=lambda: NOW, on_seal=groups.append)
     lander.page("orders", records, NOW)
     lander.seal()

@@ -104,7 +104,8 @@ def test_while_the_database_is_locked_pulling_goes_on_and_everything_is_loaded_l
     installation.company.order("O1", "C1", "1", AT)
     with installation.hub() as hub:
         hub.store.close()  # the tables are there
-    monkeypatch.setattr(Store.open.__func__, "__kwdefaults__", {"busy_timeout_s": 0.05})
+    opened = Store.open
+    monkeypatch.setattr(Store, "open", lambda url: opened(url, busy_timeout_s=0.05))
     holder = sqlite3.connect(installation.folder / "liuke.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     done = installation.sync()
