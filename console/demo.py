@@ -53,7 +53,8 @@ def make(folder: Path, tell: Tell, *, seed: int = company.DEFAULT_SEED) -> Made:
         if batch > written:
             company.write_increment(folder, batch)
         _sync(folder, batch, tell)
-    _score_and_write_back(folder, tell)
+        if not _writes(folder):
+            _score_and_write_back(folder, tell)
     _judge(folder, tell)
     return _finished(folder, new=True)
 
@@ -103,6 +104,14 @@ def _sync(folder: Path, batch: int, tell: Tell) -> None:
             f"{what.en}: {read:,} records read, {bad:,} quarantined",
         )
     )
+
+
+def _writes(folder: Path) -> bool:
+    """Whether the first plan was approved: from then on every run writes back what it changed."""
+    from state import outbox
+
+    with Hub.open(folder) as hub, hub.store.reading() as tx:
+        return outbox.any_on(tx)
 
 
 def _score_and_write_back(folder: Path, tell: Tell) -> None:

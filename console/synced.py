@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from console.commands.writeback import drained_value, show_drained
 from console.screen import problem_of, say, say_problems, say_table
 from console.symbols import symbols_for
 from mappings.model import ENTITIES
@@ -37,13 +38,19 @@ def synced_value(done: Synced) -> dict[str, Any]:
             "customers": len(resolved.customers),
             "conflicts": resolved.conflicts,
         },
+        "written": [drained_value(one) for one in done.written],
+        "problems": [problem_of(problem) for problem in done.after],
         "waiting": done.waiting,
     }
 
 
 def went_well(done: Synced) -> bool:
     """Whether the run did its work; another process working on a connector is no failure."""
-    return not done.waiting and all(not one.problems or one.outcome == "later" for one in done.connectors)
+    return (
+        not done.waiting
+        and not done.after
+        and all(not one.problems or one.outcome == "later" for one in done.connectors)
+    )
 
 
 def show_synced(done: Synced) -> None:
@@ -85,6 +92,9 @@ def show_synced(done: Synced) -> None:
                 f"identity: {count:,} customers changed, {conflicts:,} conflicts wait for a decision",
             )
         )
+    for written in done.written:
+        show_drained(written)
+    say_problems(done.after)
     if done.waiting:
         say(
             Text(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import DBAPIError
 
 VERSION = ("source_updated_at", "extracted_at", "landing_no", "line_no")
 """What orders the versions of a row; a missing source_updated_at counts as the earliest."""
@@ -37,9 +39,30 @@ def execute_many(tx: Connection, sql: str, rows: Iterable[Sequence[Any]]) -> Non
     rows = rows if isinstance(rows, list) else list(rows)
     if not rows:
         return
-    cursor = tx.connection.cursor()
-    try:
+    with _cursor(tx) as cursor:
         cursor.executemany(_styled(tx, sql), rows)
+
+
+def fetch(tx: Connection, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of one statement written with `?`, as the driver's plain tuples."""
+    with _cursor(tx) as cursor:
+        cursor.execute(_styled(tx, sql), tuple(parameters))
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
+
+
+@contextmanager
+def _cursor(tx: Connection) -> Iterator[Any]:
+    """The driver's own cursor; its errors come out as SQLAlchemy's, which the store knows how to explain."""
+    cursor = tx.connection.cursor()
+    driver: Any = tx.dialect.dbapi
+    try:
+        yield cursor
+    except driver.Error as error:
+        gone = tx.dialect.is_disconnect(error, tx.connection.dbapi_connection, cursor)
+        raise DBAPIError.instance(
+            None, None, error, driver.Error, connection_invalidated=gone, dialect=tx.dialect
+        ) from error
     finally:
         cursor.close()
 
@@ -85,15 +108,23 @@ EARLIEST = -(2**62)
 """Stands for a missing source_updated_at when versions are compared."""
 
 
-def upsert(tx: Connection, table: Table, columns: Sequence[str], rows: list[tuple[Any, ...]], keep: set[str]) -> None:
+def upsert(
+    tx: Connection,
+    table: Table,
+    columns: Sequence[str],
+    rows: list[tuple[Any, ...]],
+    keep: Collection[str],
+    empty: Sequence[str] = (),
+) -> None:
     """Inserts rows or replaces those with the same primary key whose version is not newer.
 
-    `keep` columns are written on insert and left alone on replace. Rows must be sorted by key (writers that
-    take locks in opposite order deadlock) and hold each key once (PostgreSQL refuses duplicates).
+    `keep` columns are written on insert and left alone on replace. `empty` columns are null in all rows and not
+    part of them: naming a column costs as much as filling it. Rows must be sorted by key (writers that take locks
+    in opposite order deadlock) and hold each key once (PostgreSQL refuses duplicates).
     """
     name = quoted(table.name)
     key = [c.name for c in table.primary_key.columns]
-    changed = [c for c in columns if c not in key and c not in keep]
+    changed = [c for c in (*columns, *empty) if c not in key and c not in keep]
     sql = (
         f"INSERT INTO {name} ({', '.join(map(quoted, columns))}) "
         f"VALUES ({', '.join('?' * len(columns))}) "

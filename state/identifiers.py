@@ -6,7 +6,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from mappings.identity.names import name_key
-from state.bulk import execute, execute_many, listed
+from state.bulk import execute_many, fetch, listed
 from state.identity import lose
 
 BATCH = 20_000
@@ -20,11 +20,11 @@ def facts(tx: Connection, connector: str, source_ids: pl.Series) -> pl.DataFrame
     rows: list[tuple[object, ...]] = []
     for start in range(0, len(source_ids), BATCH):
         sql, parameter = listed(tx, source_ids.slice(start, BATCH).to_list())
-        rows += execute(
+        rows += fetch(
             tx,
             f"SELECT source_id, name, kind FROM customer_record WHERE connector = ? AND source_id IN {sql}",
             (connector, parameter),
-        ).all()
+        )
     return pl.DataFrame(rows, schema={"source_id": pl.String, "name": pl.String, "kind": pl.String}, orient="row")
 
 
@@ -87,11 +87,11 @@ def _known(tx: Connection, connector: str, ids: list[str]) -> pl.DataFrame:
     rows: list[tuple[object, ...]] = []
     for start in range(0, len(ids), BATCH):
         sql, parameter = listed(tx, ids[start : start + BATCH])
-        rows += execute(
+        rows += fetch(
             tx,
             f"SELECT source_id, kind, scope, digest FROM identifier WHERE connector = ? AND source_id IN {sql}",
             (connector, parameter),
-        ).all()
+        )
     return pl.DataFrame(
         rows,
         schema={"source_id": pl.String, "kind": pl.String, "scope": pl.String, "digest": pl.Binary},

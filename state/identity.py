@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from mappings.identity.graph import Identifier, Named, name_keys
 from mappings.identity.partition import DECISIONS, LINKS, RECORDS, Capped, Member, Refused
+from state import touched
 from state.bulk import BYTES_AT_ONCE, execute, execute_many, listed, listed_bytes
 
 NUMBERS_AT_ONCE = 20_000
@@ -135,7 +136,10 @@ def keep(
     execute(tx, "DELETE FROM resolve_queue")
     execute(tx, "DELETE FROM resolve_lost")
     customers = {wanted[n][1] for n in moved} | {before[n][1] for n in moved if n in before}
-    return sorted(c for c in customers if c is not None)
+    changed = sorted(c for c in customers if c is not None)
+    # A customer is named by one of its records, so marking that record reaches it, wherever it belongs now.
+    touched.mark(tx, {*moved, *changed}, now)
+    return changed
 
 
 def _keep_conflicts(tx: Connection, conflicts: Iterable[Refused], components: set[int], now: int) -> None:

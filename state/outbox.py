@@ -267,6 +267,12 @@ def is_on(tx: Connection, target: str) -> bool:
     return bool(_switch(tx, target).get("on"))
 
 
+def any_on(tx: Connection) -> bool:
+    """Whether scheduled runs may write to any target at all."""
+    rows = execute(tx, "SELECT name FROM setting WHERE name LIKE 'writing.%'")
+    return any(is_on(tx, name.removeprefix("writing.")) for (name,) in rows.all())
+
+
 def opened_by(tx: Connection, target: str) -> str | None:
     """Digest of the plan whose approval switched the target on for the first time."""
     return _switch(tx, target).get("opened_by")

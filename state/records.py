@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from sqlalchemy import Connection
 
-from state.bulk import execute, execute_many, listed
+from state.bulk import execute_many, fetch, listed
 
 BATCH = 20_000
 
@@ -26,21 +26,22 @@ def record_numbers(tx: Connection, connector: str, source_ids: pl.Series) -> pl.
 
 def _batch(tx: Connection, connector: str, ids: list[str]) -> list[tuple[str, int]]:
     found = _known(tx, connector, ids)
-    if len(found) < len(ids):
+    missing = [source_id for source_id in ids if source_id not in found]
+    if missing:
         execute_many(
             tx,
             "INSERT INTO record_registry (connector, source_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            [(connector, source_id) for source_id in ids if source_id not in found],
+            [(connector, source_id) for source_id in missing],
         )
-        found = _known(tx, connector, ids)
+        found |= _known(tx, connector, missing)
     return list(found.items())
 
 
 def _known(tx: Connection, connector: str, ids: list[str]) -> dict[str, int]:
     sql, parameter = listed(tx, ids)
-    rows = execute(
+    rows = fetch(
         tx,
         f"SELECT source_id, record_no FROM record_registry WHERE connector = ? AND source_id IN {sql}",
         (connector, parameter),
     )
-    return {row[0]: row[1] for row in rows}
+    return dict(rows)

@@ -145,6 +145,15 @@ resolve_lost = Table(
 )
 """What queued records carried before they changed: identifier, and the name beside it ('' for none)."""
 
+touched_record = Table(
+    "touched_record",
+    metadata,
+    Column("record_no", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, nullable=False),
+    Column("taken_by", Text),
+)
+"""Customer records whose orders or set changed since scores and wanted values were last made from them."""
+
 identity_shared = Table(
     "identity_shared",
     metadata,

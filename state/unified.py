@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from mappings import model
 from state import partial as partials
 from state import schema
-from state.bulk import EARLIEST, VERSION, execute, execute_many, listed, newer, quoted, upsert
+from state.bulk import EARLIEST, VERSION, execute, execute_many, fetch, listed, newer, quoted, upsert
 
 LOOK_UP = 20_000
 """Keys asked for at once."""
@@ -77,8 +77,7 @@ def apply(tx: Connection, connector: str, rows: Rows) -> Applied:
     write = judged.filter(moved)
     # A row with versions of single fields is written whole even if only these versions moved.
     whole = judged.filter(moved | (pl.col("verdict") == "seen-fields"))
-    columns = [c.name for c in table.columns if c.name in newest.columns]
-    upsert(tx, table, ["connector", *columns], _tuples(connector, whole.select(columns)), KEPT)
+    _write(tx, connector, table, whole)
     _move_versions(tx, connector, rows.entity, judged.filter(pl.col("verdict") == "seen"))
     counts = dict(judged["verdict"].value_counts().iter_rows())
     return Applied(
@@ -106,17 +105,16 @@ def _version_columns() -> list[pl.Expr]:
 def _existing(tx: Connection, connector: str, entity: str, keys: pl.Series) -> pl.DataFrame:
     name = quoted(entity)
     found: list[tuple[object, ...]] = []
-    any_row = execute(tx, f"SELECT 1 FROM {name} WHERE connector = ? LIMIT 1", (connector,)).first()
-    if any_row is not None:
+    if fetch(tx, f"SELECT 1 FROM {name} WHERE connector = ? LIMIT 1", (connector,)):
         for start in range(0, len(keys), LOOK_UP):
             sql, parameter = listed(tx, keys.slice(start, LOOK_UP).to_list())
-            found += execute(
+            found += fetch(
                 tx,
                 f"SELECT source_id, coalesce(source_updated_at, {EARLIEST}), extracted_at, landing_no, line_no, "
                 f"content_hash, deleted, field_versions FROM {name} "
                 f"WHERE connector = ? AND source_id IN {sql}",
                 (connector, parameter),
-            ).all()
+            )
     columns = list(zip(*found, strict=True)) if found else [()] * 8
     return pl.DataFrame(
         {
@@ -154,8 +152,15 @@ def _verdict() -> pl.Expr:
     )
 
 
-def _tuples(connector: str, frame: pl.DataFrame) -> list[tuple[object, ...]]:
-    return frame.select(pl.lit(connector).alias("connector"), pl.all()).rows()
+def _write(tx: Connection, connector: str, table: Table, rows: pl.DataFrame) -> None:
+    """The rows, with the columns of the table that they have."""
+    if rows.is_empty():
+        return
+    named = [c.name for c in table.columns if c.name in rows.columns]
+    empty = [name for name in named if rows[name].null_count() == rows.height]
+    filled = [name for name in named if name not in empty]
+    tuples = rows.select(pl.lit(connector).alias("connector"), *filled).rows()
+    upsert(tx, table, ["connector", *filled], tuples, KEPT, empty)
 
 
 def _move_versions(tx: Connection, connector: str, entity: str, seen: pl.DataFrame) -> None:

@@ -14,7 +14,7 @@ from mappings.model import ENTITIES
 from mappings.objects import LINE_NO
 from mappings.problems import LiukeError
 from mappings.reading import EXTRACTED_AT
-from state import crosswalk, identifiers, leases, ledger, quarantine, unified
+from state import crosswalk, identifiers, leases, ledger, quarantine, touched, unified
 from state.bulk import execute
 from state.landing_files import Sidecar, read_sidecar
 from state.leases import Lease
@@ -164,9 +164,19 @@ def _write(
             known_parents = applied.known
         if column:
             done.changed[entity] += unified.drop_children(tx, connector, rows, known_parents)
+        touched.mark(tx, _touched(tx, connector, entity, applied.rows), committed_at)
         if entity == "customer_record" and before is not None:
             _identify(tx, connector, applied.rows, batch.identifiers, before, partial=batch.partial)
     return done
+
+
+def _touched(tx: Connection, connector: str, entity: str, rows: pl.DataFrame) -> list[int]:
+    """The customer records whose purchases these rows change."""
+    if entity == "order":
+        return rows["buyer_record_no"].drop_nulls().unique().to_list()
+    if entity == "refund":
+        return touched.buyers_of(tx, connector, rows["order_source_id"].drop_nulls().unique().to_list())
+    return []
 
 
 def _customers_named(versioned: dict[str, pl.DataFrame]) -> pl.Series:

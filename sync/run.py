@@ -19,10 +19,12 @@ from state.leases import LeaseTaken
 from state.store import Store, StoreUnavailable
 from sync import crosswalk_file
 from sync import extract as extracting
+from sync.carry_on import carry_on
 from sync.extract import Extracted, Stopped
 from sync.load import Loaded, load_file, load_waiting
 from sync.reader import Reader
 from sync.resolve import Resolved, resolve
+from sync.writeback.apply import Drained
 
 if TYPE_CHECKING:
     from quality.contract import Contracts
@@ -55,12 +57,15 @@ class Synced:
     connectors: list[ConnectorSynced] = field(default_factory=list)
     linked: int = 0
     resolved: Resolved | None = None
+    written: list[Drained] = field(default_factory=list)
     waiting: bool = False
+    after: list[Problem | ConnectorProblem] = field(default_factory=list)
+    """What went wrong after the connectors were through: linking, resolving, writing back."""
 
     @property
     def problems(self) -> list[Problem | ConnectorProblem]:
         """Everything that went wrong, in the order of connectors."""
-        return [problem for one in self.connectors for problem in one.problems]
+        return [*(problem for one in self.connectors for problem in one.problems), *self.after]
 
 
 class Runner:
@@ -231,10 +236,13 @@ class Runner:
                     crosswalk.link_same_codes(tx, library, now)
                     done.linked = crosswalk.relink(tx, library, now)
             done.resolved = resolve(store, now)
+            done.written = carry_on(self.hub)
+            done.after += [problem for one in done.written for problem in one.problems]
         except StoreUnavailable as error:
             done.waiting = True
-            if done.connectors:
-                done.connectors[-1].problems += error.problems
+            done.after += error.problems
+        except (LiukeError, ConnectorError) as error:
+            done.after += error.problems
 
     # --- bookkeeping that must never stop a pull ----------------------------------------------------------
 

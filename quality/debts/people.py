@@ -10,19 +10,28 @@ from state import outbox
 
 
 @debt("writes", Text("未确认的回写", "writes not confirmed"))
-def writes(_tx: Connection, _owing: Owing) -> Answer:
+def writes(tx: Connection, owing: Owing) -> Answer:
     """Values that a target should hold and has not been seen to hold. Key: TARGET/RECORD/FIELD.
 
-    A refused value stays owed until its value or the target changes, or until somebody waives it.
+    A refused value stays owed until its value or the target changes, or until somebody waives it. While writing is
+    on, customers whose values have yet to be worked out are owed as well. Key: record/NUMBER.
     """
     words = ", ".join(f"'{status}'" for status in outbox.OWED)
+    waiting = """
+            UNION ALL
+            SELECT 'record/' || CAST(record_no AS TEXT) AS key, since, since + ? AS due
+            FROM touched_record
+    """
+    on = outbox.any_on(tx)
     return Answer(
         Query(
             f"""
             SELECT target || '/' || source_id || '/' || field AS key, desired_at AS since, due_at AS due
             FROM outbox
             WHERE status IN ({words})
-            """
+            {waiting if on else ""}
+            """,
+            (owing.expectations.thresholds.debt_due_us,) if on else (),
         )
     )
 
