@@ -65,6 +65,23 @@ def test_a_locked_database_says_so_and_what_to_do(tmp_path):
         pass
 
 
+def test_a_disk_that_fills_up_in_the_middle_of_many_rows_says_so(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path}/liuke.db")
+    rows = [(f"n{i}", "x" * 1000) for i in range(2000)]
+
+    def fill():
+        with store.transaction() as tx:
+            (pages,) = execute(tx, "PRAGMA page_count").one()
+            execute(tx, f"PRAGMA max_page_count = {pages + 100}")
+            execute_many(tx, "INSERT INTO setting (name, value) VALUES (?, ?)", rows)
+
+    with pytest.raises(StoreUnavailable, match=r"store\.disk-full"):
+        fill()
+    with store.reading() as tx:
+        assert execute(tx, "SELECT count(*) FROM setting WHERE name LIKE 'n%'").scalar_one() == 0
+    store.close()
+
+
 def test_a_reader_sees_one_state_while_a_writer_writes(tmp_path):
     url = f"sqlite:///{tmp_path}/liuke.db"
     writer, reader = Store.open(url), Store.open(url)
