@@ -32,17 +32,17 @@ def protected(raw: pl.DataFrame, keys: Keys) -> pl.DataFrame:
     return keys.protect(pl.concat(parts)).drop("value")
 
 
-def buyer_ids(buyers: Buyers, keys: Keys) -> pl.Series:
+def buyer_ids(identifiers: pl.DataFrame, buyers: int) -> pl.Series:
     """The source_id of the record each buyer becomes: a digest over all of its usable identifiers.
 
-    So a record never loses an identifier because a later order shows less (a masked phone): that order is of
-    another record, which identity joins with the first by what they share. A buyer without a usable identifier is
-    named by the others it has; null where none can be read at all.
+    `identifiers` are those of the `buyers` buyers, protected. So a record never loses an identifier because a later
+    order shows less (a masked phone): that order is of another record, which identity joins with the first by what
+    they share. A buyer without a usable identifier is named by the others it has; null where none can be read at
+    all.
     """
     usable = pl.col("class") == "usable"
     named = (
-        protected(buyers.identifiers, keys)
-        .filter(usable | ~usable.any().over(BUYER))
+        identifiers.filter(usable | ~usable.any().over(BUYER))
         .select(BUYER, name=pl.col("kind") + ":" + pl.col("digest").bin.encode("hex"))
         .unique()
         .sort(BUYER, "name")
@@ -50,9 +50,17 @@ def buyer_ids(buyers: Buyers, keys: Keys) -> pl.Series:
         .agg(pl.col("name").str.join(" "))
     )
     made = [f"buyer:{blake2b(name.encode(), digest_size=16).hexdigest()}" for name in named["name"]]
-    numbers = pl.DataFrame({BUYER: pl.int_range(buyers.rows.height, dtype=pl.Int64, eager=True)})
+    numbers = pl.DataFrame({BUYER: pl.int_range(buyers, dtype=pl.Int64, eager=True)})
     ids = named.select(BUYER, pl.Series("made", made, dtype=pl.String))
     return numbers.join(ids, on=BUYER, how="left", maintain_order="left")["made"]
+
+
+def of_buyers(identifiers: pl.DataFrame, buyers: Buyers, ids: pl.Series) -> pl.DataFrame:
+    """The buyers' identifiers (protected) as those of the records they become; buyers without an id are left out."""
+    numbers = identifiers[BUYER]
+    line_no, source_id = buyers.rows[LINE_NO].gather(numbers), ids.gather(numbers).alias("source_id")
+    found = identifiers.drop(BUYER).with_columns(line_no, source_id)
+    return found.filter(pl.col("source_id").is_not_null())
 
 
 def identifier_sets(identifiers: pl.DataFrame) -> pl.DataFrame:

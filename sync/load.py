@@ -21,7 +21,6 @@ from state.leases import Lease
 from state.records import record_numbers
 from state.seams import seam
 from state.store import Store
-from sync.identify import identifier_sets
 from sync.reader import Batch, Reader, read_file
 
 SEALED, LOADED, FROZEN = "sealed", "loaded", "frozen"
@@ -210,14 +209,10 @@ def _identify(
     partial: bool,
 ) -> None:
     """Gives records the identifiers of the version that is visible now."""
-    if found.is_empty():
-        by_set = found.with_columns(pl.lit(None, pl.String).alias("identifier_set"))
-    else:
-        by_set = found.join(identifier_sets(found), on=[LINE_NO, "source_id"], how="left")
     if partial:
         # What a partial record did not bring stays as it is.
-        records = records.filter(pl.col("identifier_set").is_in(by_set["identifier_set"].unique().implode()))
-    visible = by_set.join(records.select("source_id", "identifier_set"), on=["source_id", "identifier_set"], how="semi")
+        records = records.filter(pl.col("identifier_set").is_in(found["identifier_set"].unique().implode()))
+    visible = found.join(records.select("source_id", "identifier_set"), on=["source_id", "identifier_set"], how="semi")
     unique = visible.select(*identifiers.COLUMNS).unique(subset=["source_id", "kind", "scope", "digest"])
     identifiers.replace(tx, connector, records, unique, before)
 

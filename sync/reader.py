@@ -17,9 +17,10 @@ from mappings.problems import LiukeError, Problem, Text
 from mappings.reading import EXTRACTED_AT, Frame, read
 from quality.check_rows import check
 from quality.contract import Contracts
+from state.identifiers import COLUMNS
 from state.landing_files import Chunk, Sidecar, chunks
 from state.quarantine import BadRecord, Reason, line_key
-from sync.identify import buyer_ids, identifier_sets, protected
+from sync.identify import buyer_ids, identifier_sets, of_buyers, protected
 
 FUTURE_US = 24 * 3600 * 1_000_000
 """A source's own time may be this far ahead of ours (clock skew) before it cannot be believed."""
@@ -41,6 +42,7 @@ class Batch:
 
     `entities` are rows in storage types of good records only, with _line_no and _extracted_at; `parents` names,
     for an entity whose rows are elements of the record's own line, the column with the record's source_id.
+    `identifiers` have the identifier_set of their record's version, as customer_record has.
     """
 
     stream: str
@@ -84,18 +86,27 @@ class _Part:
 def _read_chunk(reader: Reader, stream: StreamMap, chunk: Chunk, landing_no: int) -> _Part:
     frame = read(chunk.data, stream.columns, first_line=chunk.first_line)
     mapped = apply(stream, frame, reader.connector)
-    mapped = with_buyers(mapped, buyer_ids(mapped.buyers, reader.keys))
+    buyers, own = mapped.buyers, mapped.identifiers
+    # Digests cost more than anything else here: the buyers' serve for their ids and as their identifiers.
+    of_them = protected(buyers.identifiers, reader.keys)
+    ids = buyer_ids(of_them, buyers.rows.height)
+    mapped = with_buyers(mapped, ids)
     reasons = pl.concat([mapped.reasons, _failures(reader, mapped), _doubled(stream, mapped), _from_future(mapped)])
     bad_lines = reasons[LINE_NO].unique()
     good = ~pl.col(LINE_NO).is_in(bad_lines.implode())
     entities = {name: rows.filter(good).drop(BUYER, strict=False) for name, rows in mapped.entities.items()}
-    identifiers = protected(mapped.identifiers.filter(good), reader.keys)
+    parts = (protected(own.filter(good), reader.keys), of_buyers(of_them, buyers, ids).filter(good))
+    identifiers = pl.concat([part.select(LINE_NO, *COLUMNS) for part in parts])
+    sets = identifier_sets(identifiers)
+    identifiers = _with_sets(identifiers, sets)
     if "customer_record" in entities:
-        entities["customer_record"] = entities["customer_record"].join(
-            identifier_sets(identifiers), on=[LINE_NO, "source_id"], how="left", maintain_order="left"
-        )
+        entities["customer_record"] = _with_sets(entities["customer_record"], sets)
     bad = [*_bad_records(stream, mapped, reasons, landing_no), *_rejected_lines(stream.name, frame, landing_no)]
     return _Part(frame, frame.rows.height - len(bad_lines), mapped.filtered, entities, identifiers, bad)
+
+
+def _with_sets(frame: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
+    return frame.join(sets, on=[LINE_NO, "source_id"], how="left", maintain_order="left")
 
 
 def _failures(reader: Reader, mapped: Mapped) -> pl.DataFrame:
