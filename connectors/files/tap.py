@@ -21,6 +21,7 @@ from connectors.files.source import Seen, kind_of, look, opened
 from connectors.files.table import Headers, Table, read_headers
 from connectors.files.templates import TEMPLATES, Template
 from connectors.files.text import text_rows
+from connectors.outcomes import Outcome
 from connectors.ports import Page, Ports, Sink
 from connectors.problems import ConnectorError, Problem, Text
 from connectors.registry import Window
@@ -72,21 +73,25 @@ class FilesStream(BulkStream):
         self._template: Template | None = TEMPLATES[settings["template"]] if settings["template"] else None
         self._key = self._template.key if self._template else tuple(settings["key"])
         self._root = tap.settings.folder
+        self._clock = tap.ports.clock
         super().__init__(tap, name, key=self._key)
 
     def steps(self, context: Context | None) -> Iterator[Step]:
         known: dict[str, dict[str, Any]] = dict(self.get_context_state(None).get("files") or {})
         problems: list[Problem] = []
-        files = self._files()
+        files = self._listed()
         there = {self._name(file) for file in files}
         known = {name: entry for name, entry in known.items() if name in there}
         for file in files:
             name = self._name(file)
+            begun = self._clock.monotonic()
             try:
                 for page, entry in self._read(file, known.get(name)):
                     known[name] = entry
                     yield Step(page, None, {"files": known})
+                self._count("read", Outcome.OK, begun)
             except ConnectorError as error:
+                self._count("read", Outcome.REJECTED, begun)
                 # One bad file stops no other; the stream says so at its end. One that is still being written
                 # may be bad for that reason alone, and is read again next time.
                 if not self._is_young(file.stat().st_mtime_ns):
@@ -95,6 +100,22 @@ class FilesStream(BulkStream):
                 known.pop(name, None)
         if problems:
             raise ConnectorError(*problems)
+
+    def _listed(self) -> list[Path]:
+        """The files there are; looking counts as a call, so that a folder that is gone shows in the failure rate."""
+        begun = self._clock.monotonic()
+        try:
+            files = self._files()
+        except (ConnectorError, OSError):
+            self._count("list", Outcome.FATAL, begun)
+            raise
+        self._count("list", Outcome.OK, begun)
+        return files
+
+    def _count(self, what: str, outcome: Outcome, begun: float) -> None:
+        meter, endpoint = self.hub_tap.ports.meter, f"{self.name}.{what}"
+        meter.attempt(endpoint, outcome, round((self._clock.monotonic() - begun) * 1000))
+        meter.call(endpoint, outcome)
 
     def _files(self) -> list[Path]:
         """The files of this stream, oldest first: of two versions of a record the newer file's shall win."""

@@ -437,3 +437,12 @@ def test_a_wrong_manifest_names_its_lines(folder):
     with pytest.raises(ConnectorError) as raised:
         read_manifest(manifest)
     assert [one.where for one in raised.value.problems] == ["manifest.csv:2", "manifest.csv:3"]
+
+
+def test_looking_and_reading_count_as_calls(folder, ports):
+    folder.write("good.csv", "订单号,实付金额\nA1,1.00\n")
+    pull(folder, ports, orders={"path": "*.csv", "template": "orders"})
+    assert ports.meter.calls == [("orders.list", Outcome.OK), ("orders.read", Outcome.OK)]
+    ports.meter.calls.clear()
+    pull(folder, ports, orders={"path": "gone.csv", "template": "orders"})
+    assert ports.meter.calls == [("orders.list", Outcome.FATAL)]
