@@ -289,7 +289,7 @@ def _completeness(
     return Rule(
         code, Kind.COMPLETENESS, entity.name, name, Severity.WARNING, Dimension.COMPLETENESS,
         Text(f"{entity.zh}的{label}填写率", f"{entity.name.replace('_', ' ')}: {name.replace('_', ' ')} filled in"),
-        Text("下载缺失清单, 在来源系统补录", "download the list of gaps and fill them in the source system"),
+        Text("在来源系统补录; 编号样例见检查项", "fill them in at the source; some numbers stand beside the check"),
         1 - target, "",
     )  # fmt: skip
 

@@ -69,8 +69,8 @@ def held(seen: Seen) -> Iterator[Todo]:
             f"{many(owed.owed, 'order line')} held" + (f", {yuan(money)} yuan" if money else ""),
         ),
         Text(
-            "下载未匹配编码表, 填上商品库编码后上传; 明细会自动放行",
-            "download the unmatched codes, fill in the library's code, upload; the lines are released by themselves",
+            "把商品库编码填入 crosswalk.csv (未匹配编码见下文, 或由 IT 运行 liuke sku unmatched); 下次同步自动放行",
+            "put the library's codes into crosswalk.csv (the codes stand below); the next sync releases the lines",
         ),
         max(owed.owed, unmatched),
         seen.owner(sku["library"] if sku else "", "product"),

@@ -71,7 +71,10 @@ def decisions(seen: Seen) -> Iterator[Todo]:
                 "they share an identifier, but each has its own exclusive one (such as two UnionIDs)",
             ),
             Text(f"{conflicts:,} 组记录暂不合并", f"{many(conflicts, 'pair')} not merged"),
-            Text("逐组判断是否同一人, 选择合并或不合并", "decide for each pair whether it is one person"),
+            Text(
+                "在来源系统核对两条记录的号码, 改正错的一条",
+                "compare the two records at their sources and correct the wrong one",
+            ),
             int(conflicts),
             seen.owner("", "customer_record"),
             due,
