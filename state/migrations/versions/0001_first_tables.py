@@ -1,6 +1,6 @@
 """The tables of the first release.
 
-Until 0.1 is out there is no older database to upgrade, so the first revision makes what schema.py says; it
+Until 0.1 is out there is no older database to upgrade, so the first revision makes what state.schema says; it
 is frozen into explicit statements with the release.
 """
 
