@@ -10,6 +10,7 @@ from connectors.outcomes import Outcome
 from connectors.ports_memory import FakeClock, KeptPages, memory_ports
 from connectors.problems import ConnectorError
 from connectors.redact import guard_logging
+from connectors.rest import RestStream
 from connectors.writer import Answer, Change
 from tests.connectors import vendor as faults
 from tests.connectors.conftest import NOON, Pull
@@ -348,4 +349,6 @@ def test_the_bookmark_of_a_page_is_its_latest_time_however_times_are_written(ven
     vendor.orders = [{"id": n, "updated_at": at} for n, at in enumerate(times)]
     page = [json.dumps(order).encode() for order in vendor.orders]
     with SHOP.tap(settings_for(vendor), {}, ports, KeptPages()) as tap:
-        assert tap.streams["orders"].bookmark_of_page(page) == f"2026-11-21T{latest}.000000Z"
+        orders = tap.streams["orders"]
+        assert isinstance(orders, RestStream)
+        assert orders.bookmark_of_page(page) == f"2026-11-21T{latest}.000000Z"
