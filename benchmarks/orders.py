@@ -1,7 +1,8 @@
 """The orders that both subjects read: 12 fields, about 330 bytes of JSON, the same for the same number.
 
-One customer buys eight times on average and gives phone and buyer number with every order. A change is a new
-state and a new `modified_at`; everything else of an order stays.
+One customer buys eight times on average. In a shop every order carries the buyer's number, name and phone; in the
+ERP it names a customer of a second table, which has them. A change is a new state and a new `modified_at`;
+everything else of an order stays.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -27,6 +28,8 @@ COLUMNS = (
     "paid_amount",
     "remark",
 )
+ERP_COLUMNS = (*COLUMNS[:5], "customer_id", "salesman", "warehouse", *COLUMNS[8:])
+CUSTOMER_COLUMNS = ("id", "name", "mobile", "modified_at")
 Order = tuple[str, str, str, str, str, str, str, str, str, str, str, str]
 
 STATES = ("已付款", "已发货", "已完成", "已取消")
@@ -36,31 +39,41 @@ BETWEEN_CHANGES = timedelta(milliseconds=60)
 
 _BEIJING = timezone(timedelta(hours=8))
 _FAMILY, _GIVEN = "王李张刘陈杨黄赵周吴", "伟芳娜敏静丽强磊军洋勇艳杰娟涛明"
+_SALESMEN, _WAREHOUSES = [f"销售{n}部" for n in range(8)], ("华东仓", "华南仓", "华北仓")
 _REMARKS = ("", "", "", "请放门卫, 谢谢", "", "", "周末送货", "", "", "")
 _FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def order(number: int, state: int, modified_at: str) -> Order:
     """The order of that number, in one of its states."""
-    customer = number * 7919 % max(number // ORDERS_OF_A_CUSTOMER + 1, 1)
+    buyer = number * 7919 % (number // ORDERS_OF_A_CUSTOMER + 1)
     goods = 1_000 + number * 7_907 % 90_000
     discount = number * 31 % 1_000
     ordered = beijing_text(_FIRST_DAY + timedelta(seconds=number * 37 % 15_552_000))
-    name = _FAMILY[customer % 10] + _GIVEN[customer // 10 % 16] + _GIVEN[customer // 160 % 16]
     return (
         f"SO{number:010d}",
         f"{2_600_000_000_000_000_000 + number * 104_729}",
         STATES[state % 4],
         ordered,
         modified_at,
-        f"B{customer:09d}",
-        name,
-        f"1{38 + customer % 22}{customer * 7919 % 100_000_000:08d}",
+        f"B{buyer:09d}",
+        name(buyer),
+        mobile(buyer),
         yuan(goods),
         yuan(discount),
         yuan(goods - discount),
         _REMARKS[number % 10],
     )
+
+
+def name(customer: int) -> str:
+    """The name of a customer; about one in 2,560 has the same."""
+    return _FAMILY[customer % 10] + _GIVEN[customer // 10 % 16] + _GIVEN[customer // 160 % 16]
+
+
+def mobile(customer: int) -> str:
+    """A phone number of the customer's own."""
+    return f"1{38 + customer % 22}{customer * 7919 % 100_000_000:08d}"
 
 
 def orders(count: int, end: datetime) -> Iterator[Order]:
@@ -85,25 +98,39 @@ def as_json(one: Order) -> bytes:
 
 
 def make_database(file: Path, count: int, end: datetime) -> None:
-    """An ERP's table of orders in SQLite, with the index that a modified column has."""
+    """An ERP's tables of orders and customers in SQLite, with the indexes that modified columns have."""
     with sqlite3.connect(file) as database:
-        database.execute(
-            f"CREATE TABLE sale_order (id TEXT PRIMARY KEY, {', '.join(f'{c} TEXT' for c in COLUMNS[1:])})"
-        )
-        database.execute("CREATE INDEX sale_order_modified ON sale_order (modified_at, id)")
-        _put(database, orders(count, end))
+        for table, columns in (("sale_order", ERP_COLUMNS), ("customer", CUSTOMER_COLUMNS)):
+            others = ", ".join(f"{column} TEXT" for column in columns[1:])
+            database.execute(f"CREATE TABLE {table} (id TEXT PRIMARY KEY, {others})")
+            database.execute(f"CREATE INDEX {table}_modified ON {table} (modified_at, id)")
+        _put(database, "sale_order", map(_of_erp, orders(count, end)))
+        since = beijing_text(end - timedelta(days=180))
+        customers = range(customers_of(count))
+        _put(database, "customer", ((f"B{number:09d}", name(number), mobile(number), since) for number in customers))
     database.close()
 
 
 def change_database(file: Path, rows: Sequence[Order]) -> None:
     """Writes changed orders over the old ones, as the ERP's users would."""
     with sqlite3.connect(file) as database:
-        _put(database, rows)
+        _put(database, "sale_order", map(_of_erp, rows))
     database.close()
 
 
-def _put(database: sqlite3.Connection, rows: Iterator[Order] | Sequence[Order]) -> None:
-    database.executemany(f"INSERT OR REPLACE INTO sale_order VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+def customers_of(count: int) -> int:
+    """How many customers have made so many orders."""
+    return (count - 1) // ORDERS_OF_A_CUSTOMER + 1
+
+
+def _of_erp(one: Order) -> Order:
+    """The order as the ERP has it: who sold it and from where instead of who the buyer is."""
+    return (*one[:6], _SALESMEN[int(one[5][1:]) % 8], _WAREHOUSES[len(one[11]) % 3], *one[8:])
+
+
+def _put(database: sqlite3.Connection, table: str, rows: Iterable[Sequence[str]]) -> None:
+    marks = ", ".join("?" * len(CUSTOMER_COLUMNS if table == "customer" else ERP_COLUMNS))
+    database.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
 
 
 def beijing_text(at: datetime) -> str:

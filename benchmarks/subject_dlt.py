@@ -44,18 +44,20 @@ def rest(address: str) -> Any:
 
 
 def sql(address: str) -> Any:
-    """The ERP's table through sql_database and Arrow tables."""
+    """The ERP's tables through sql_database and Arrow tables."""
     from dlt.sources.sql_database import sql_table  # type: ignore[import-not-found]
 
-    table = sql_table(
-        credentials=address,
-        table="sale_order",
-        backend="pyarrow",
-        incremental=dlt.sources.incremental("modified_at"),
-        primary_key="id",
-        write_disposition="merge",
-    )
-    return table.with_name("orders")
+    return [
+        sql_table(
+            credentials=address,
+            table=table,
+            backend="pyarrow",
+            incremental=dlt.sources.incremental("modified_at"),
+            primary_key="id",
+            write_disposition="merge",
+        ).with_name(name)
+        for table, name in (("customer", "customers"), ("sale_order", "orders"))
+    ]
 
 
 def main(arguments: list[str]) -> None:

@@ -35,10 +35,11 @@ _SOURCES = {
     settings:
       url: "{address}"
       streams:
+        customers: {{table: customer, key: [id], modified: [modified_at]}}
         orders: {{table: sale_order, key: [id], modified: [modified_at]}}
 """,
 }
-_MAP = """\
+_ORDER = """\
 version: 1
 streams:
   orders:
@@ -55,12 +56,29 @@ streams:
         discount_amount: discount_amount
         paid_amount: paid_amount
         currency: {value: CNY}
-        extra: {from: {remark: remark}}
+"""
+_MAPS = {
+    "rest": f"""{_ORDER}\
+        extra: {{from: {{remark: remark}}}}
         buyer:
           phone: buyer_phone
           shop_buyer: buyer_id
           name: buyer_name
-"""
+""",
+    "sql": f"""{_ORDER}\
+        extra: {{from: {{remark: remark, salesman: salesman, warehouse: warehouse}}}}
+        customer_source_id: customer_id
+  customers:
+    key: [id]
+    updated_at: modified_at
+    entities:
+      customer_record:
+        source_id: id
+        name: name
+        kind: {{value: person}}
+        identifiers: {{phone: mobile}}
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -144,7 +162,7 @@ class Subject:
         (self._folder / "mappings").mkdir()
         source = _SOURCES[self._source].format(address=self._address)
         (self._folder / "liuke.yaml").write_text(_CONFIGURATION + source, encoding="utf-8")
-        (self._folder / "mappings" / "shop.yaml").write_text(_MAP, encoding="utf-8")
+        (self._folder / "mappings" / "shop.yaml").write_text(_MAPS[self._source], encoding="utf-8")
         installed = self._extra / f"liuke_{CONNECTOR}-1.dist-info"
         installed.mkdir(parents=True)
         (installed / "METADATA").write_text(f"Metadata-Version: 2.1\nName: liuke-{CONNECTOR}\nVersion: 1\n")
