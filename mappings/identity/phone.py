@@ -75,6 +75,8 @@ def phone(values: pl.Series) -> pl.DataFrame:
 def _unusual(raws: pl.DataFrame) -> pl.DataFrame:
     """The classification of distinct values that are no plain mobile number. The order of the branches
     matters: what looks like a shorter form must come after what contains it."""
+    if raws.is_empty():
+        return pl.DataFrame(schema={"raw": pl.String, **OUTPUT})
     # NFKC turns full-width digits, plus and stars into ASCII. Address books copy invisible direction marks.
     text = (
         pl.col("raw")
