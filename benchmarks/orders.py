@@ -83,6 +83,13 @@ def orders(count: int, end: datetime) -> Iterator[Order]:
         yield order(number, 0, beijing_text(end - (count - number) * step))
 
 
+def customers(count: int, end: datetime) -> Iterator[Sequence[str]]:
+    """The customers of the ERP, over the half year before `end` as well."""
+    step = timedelta(days=180) / max(count, 1)
+    for number in range(count):
+        yield f"B{number:09d}", name(number), mobile(number), beijing_text(end - (count - number) * step)
+
+
 def changed(count: int, total: int, at: datetime, round_no: int) -> list[Order]:
     """`count` of the `total` orders, spread evenly, changed one after the other until that time, the n-th time."""
     step = max(total // count, 1)
@@ -105,9 +112,7 @@ def make_database(file: Path, count: int, end: datetime) -> None:
             database.execute(f"CREATE TABLE {table} (id TEXT PRIMARY KEY, {others})")
             database.execute(f"CREATE INDEX {table}_modified ON {table} (modified_at, id)")
         _put(database, "sale_order", map(_of_erp, orders(count, end)))
-        since = beijing_text(end - timedelta(days=180))
-        customers = range(customers_of(count))
-        _put(database, "customer", ((f"B{number:09d}", name(number), mobile(number), since) for number in customers))
+        _put(database, "customer", customers(customers_of(count), end))
     database.close()
 
 
