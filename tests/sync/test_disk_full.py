@@ -69,3 +69,25 @@ def test_a_full_disk_under_the_database_is_told_and_made_up_for(installation, sm
     again = installation.sync()
     assert again.connectors[0].extracted.read == 0  # nothing is asked for twice
     assert installation.ask('SELECT count(*) FROM "order"') == [(8_000,)]
+
+
+def test_a_database_that_became_read_only_is_told_and_made_up_for(installation, small_disk):
+    mount, _ = small_disk
+    mount("data", "50m")
+    path = installation.folder / "liuke.yaml"
+    text = path.read_text(encoding="utf-8").replace("connectors:", "store: sqlite:///data/liuke.db\nconnectors:", 1)
+    path.write_text(text, encoding="utf-8")
+    installation.company.order("O1", "C1", "1", AT)
+    installation.sync()
+    subprocess.run(["mount", "-o", "remount,ro", str(installation.folder / "data")], check=True)
+    installation.company.order("O2", "C1", "2", "2026-11-21 17:00:20")
+    installation.clock.turn(60)
+    done = installation.sync()
+    assert done.waiting
+    assert done.connectors[0].extracted.unregistered == 1
+    subprocess.run(["mount", "-o", "remount,rw", str(installation.folder / "data")], check=True)
+    installation.clock.turn(60)
+    installation.sync()
+    assert installation.ask('SELECT source_id FROM "order" ORDER BY source_id') == [("O1",), ("O2",)]
+    # O1 comes along again: without its database the bookmark is that of the newest sealed file.
+    assert len(installation.landing_files()) == 2
