@@ -124,9 +124,13 @@ class RestStream(BulkStream, _Rest):
                 values.append(self._only_key(record).value)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 continue
+        # One that says nothing may stand in front of all others: then every value is looked at.
+        return self._latest(_candidates(values)) or self._latest(values)
+
+    def _latest(self, values: list[Any]) -> Bookmark | None:
         newest: Bookmark | None = None
-        for value in _candidates(values):
-            newest = later_of(newest, self.bookmark_of({self.replication_key: value}))
+        for value in values:
+            newest = later_of(newest, self.bookmark_of({self.replication_key or "": value}))
         return newest
 
     @cached_property
@@ -148,14 +152,15 @@ class RestRecordStream(RecordStream, _Rest):
 
 def _candidates(values: list[Any]) -> list[Any]:
     """The values among which the latest must be: one, where all are written alike and so compare as text."""
-    forms = {
-        (len(value), value[-6:] if value[-6:-5] in {"+", "-"} else value[-1:])
-        if isinstance(value, str)
-        else type(value)
-        for value in values
-    }
+    forms = {_form(value) if isinstance(value, str) else type(value) for value in values}
     alike = len(forms) == 1 and not forms & {dict, list, type(None)}
     return [max(values)] if alike else values
+
+
+def _form(value: str) -> tuple[int, str, str, str]:
+    """Length, what stands after the year and after the day, and the offset of a time: "" where it is Beijing's."""
+    offset = value[-6:] if value[-6:-5] in {"+", "-"} else value[-1:].strip("0123456789")
+    return len(value), value[4:5], value[10:11], offset
 
 
 def raw_list(value: Any, path: str) -> list[msgspec.Raw | bytes]:
