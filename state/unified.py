@@ -72,21 +72,20 @@ def apply(tx: Connection, connector: str, rows: Rows) -> Applied:
         newest = _orphaned(tx, connector, rows, newest)
     if "field_versions" not in newest.columns:
         newest = newest.with_columns(pl.lit(None, dtype=pl.String).alias("field_versions"))
-    judged = newest.join(existing, on="source_id", how="left").with_columns(_verdict())
-    moved = pl.col("verdict").is_in(["new", "changed"])
-    write = judged.filter(moved)
+    verdict = _judged(newest, existing)
+    moved = verdict.is_in(["new", "changed"])
     # A row with versions of single fields is written whole even if only these versions moved.
-    whole = judged.filter(moved | (pl.col("verdict") == "seen-fields"))
-    _write(tx, connector, table, whole)
-    _move_versions(tx, connector, rows.entity, judged.filter(pl.col("verdict") == "seen"))
-    counts = dict(judged["verdict"].value_counts().iter_rows())
+    written = newest.filter(moved | (verdict == "seen-fields"))
+    _write(tx, connector, table, written)
+    _move_versions(tx, connector, rows.entity, newest.filter(verdict == "seen"))
+    counts = dict(verdict.value_counts().iter_rows())
     return Applied(
         rows.entity,
         counts.get("new", 0),
         counts.get("changed", 0),
         counts.get("seen", 0) + counts.get("seen-fields", 0),
         counts.get("stale", 0),
-        write.select(newest.columns),
+        newest.filter(moved) if "seen-fields" in counts else written,
         existing["source_id"],
     )
 
@@ -128,6 +127,14 @@ def _existing(tx: Connection, connector: str, entity: str, keys: pl.Series) -> p
             "old_fields": pl.Series(columns[7], dtype=pl.String),
         }
     )
+
+
+def _judged(rows: pl.DataFrame, existing: pl.DataFrame) -> pl.Series:
+    """The verdict on each of the rows."""
+    if existing.is_empty():
+        return pl.repeat("new", rows.height, dtype=pl.String(), eager=True)
+    judged = rows.select("source_id", *VERSION, "content_hash", "deleted", "field_versions")
+    return judged.join(existing, on="source_id", how="left", maintain_order="left").select(_verdict())["verdict"]
 
 
 def _verdict() -> pl.Expr:

@@ -93,9 +93,11 @@ def _read_chunk(reader: Reader, stream: StreamMap, chunk: Chunk, landing_no: int
     mapped = with_buyers(mapped, ids)
     reasons = pl.concat([mapped.reasons, _failures(reader, mapped), _doubled(stream, mapped), _from_future(mapped)])
     bad_lines = reasons[LINE_NO].unique()
-    good = ~pl.col(LINE_NO).is_in(bad_lines.implode())
-    entities = {name: rows.filter(good).drop(BUYER, strict=False) for name, rows in mapped.entities.items()}
-    parts = (protected(own.filter(good), reader.keys), of_buyers(of_them, buyers, ids).filter(good))
+    entities = {name: _without(bad_lines, rows).drop(BUYER, strict=False) for name, rows in mapped.entities.items()}
+    parts = (
+        protected(_without(bad_lines, own), reader.keys),
+        _without(bad_lines, of_buyers(of_them, buyers, ids)),
+    )
     identifiers = pl.concat([part.select(LINE_NO, *COLUMNS) for part in parts])
     sets = identifier_sets(identifiers)
     identifiers = _with_sets(identifiers, sets)
@@ -103,6 +105,10 @@ def _read_chunk(reader: Reader, stream: StreamMap, chunk: Chunk, landing_no: int
         entities["customer_record"] = _with_sets(entities["customer_record"], sets)
     bad = [*_bad_records(stream, mapped, reasons, landing_no), *_rejected_lines(stream.name, frame, landing_no)]
     return _Part(frame, frame.rows.height - len(bad_lines), mapped.filtered, entities, identifiers, bad)
+
+
+def _without(lines: pl.Series, frame: pl.DataFrame) -> pl.DataFrame:
+    return frame if lines.is_empty() else frame.filter(~pl.col(LINE_NO).is_in(lines.implode()))
 
 
 def _with_sets(frame: pl.DataFrame, sets: pl.DataFrame) -> pl.DataFrame:
