@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             interpreters[DLT] = dlt
     with tempfile.TemporaryDirectory(prefix="liuke-bench-", dir=options.folder) as folder:
         plan = Plan(options.rows, options.large, options.repeat, options.rounds, interpreters, Path(folder))
-        results = [*rest(plan), *sql(plan), *large(plan)]
+        results = [one for case in options.case or CASES for one in CASES[case](plan)]
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps([asdict(one) for one in results], indent=1) + "\n", encoding="utf-8")
     print(table(results))
@@ -135,6 +135,10 @@ def large(plan: Plan) -> Iterator[Result]:
         yield _result("sql-large-changed", name, count, _once(subject))
         _expect(subject, plan.large)
         shutil.rmtree(plan.folder / f"large-{name}")
+
+
+CASES: dict[str, Callable[[Plan], Iterator[Result]]] = {"rest": rest, "sql": sql, "large": large}
+"""Every source, in the order in which they are measured."""
 
 
 def _first_and_again(plan: Plan, source: str, name: str, address: str) -> Iterator[Result]:
@@ -254,6 +258,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--large", type=int, default=1_000_000, help="orders of the large case")
     parser.add_argument("--repeat", type=int, default=3, help="how often; the least CPU time counts")
     parser.add_argument("--rounds", type=int, default=12, help="syncs of the warm process; the later half counts")
+    parser.add_argument("--case", action="append", choices=tuple(CASES), help="only this one (several: repeat it)")
     parser.add_argument("--without-dlt", action="store_true", help="our side alone")
     parser.add_argument("--folder", type=Path, help="where to work; a temporary folder without it")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go")

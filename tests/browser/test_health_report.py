@@ -204,10 +204,18 @@ def test_paper_shows_what_the_screen_folds_away(page, files):
     page.open(files["breach"], *DESK[:2])
     page.tell("Emulation.setEmulatedMedia", media="print")
     try:
+        # What was skipped on screen becomes visible a few frames after the medium has changed.
         hidden = page.ask("""
-          [...document.querySelectorAll('details > :not(summary)')]
-            .filter(one => !one.checkVisibility({contentVisibilityAuto: true, checkVisibilityCSS: true}))
-            .map(one => one.textContent.trim().slice(0, 30))""")
+          new Promise(tell => {
+            const look = left => {
+              const hidden = [...document.querySelectorAll('details > :not(summary)')]
+                .filter(one => !one.checkVisibility({contentVisibilityAuto: true, checkVisibilityCSS: true}))
+                .map(one => one.textContent.trim().slice(0, 30))
+              if (hidden.length && left) setTimeout(look, 50, left - 1)
+              else tell(hidden)
+            }
+            look(60)
+          })""")
         wide = page.ask("document.documentElement.scrollWidth - innerWidth")
     finally:
         page.tell("Emulation.setEmulatedMedia", media="")
