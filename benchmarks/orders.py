@@ -92,9 +92,9 @@ def customers(count: int, end: datetime) -> Iterator[Sequence[str]]:
 
 def changed(count: int, total: int, at: datetime, round_no: int) -> list[Order]:
     """`count` of the `total` orders, spread evenly, changed one after the other until that time, the n-th time."""
-    step = max(total // count, 1)
+    step, state = max(total // count, 1), 1 + round_no % 3  # never the first state: every change is one
     return [
-        order((n * step + round_no) % total, round_no, beijing_text(at - (count - n) * BETWEEN_CHANGES))
+        order((n * step + round_no) % total, state, beijing_text(at - (count - n) * BETWEEN_CHANGES))
         for n in range(count)
     ]
 
